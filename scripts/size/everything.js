@@ -1,0 +1,2 @@
+// All that the main entry point offers; measured by size-limit.
+export * from '../../dist/index.js';
