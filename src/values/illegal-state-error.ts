@@ -5,7 +5,7 @@
 
 /** Thrown when a method is not legal in the object's present state. Source: java.lang.IllegalStateException. */
 export class IllegalStateError extends Error {
-  override readonly name = 'IllegalStateError';
+  override readonly name: string = 'IllegalStateError';
   /** Stable, for programs. */
   readonly code = 'ERR_ILLEGAL_STATE';
 }

@@ -4,7 +4,7 @@
  * Told apart by a tag, not by class identity, because two copies of the package may meet in one process.
  */
 import { Metadata } from './metadata.ts';
-import { type Code, STATUS_ERROR_TAG, type Status } from './status.ts';
+import { type Code, STATUS_ERROR_TAG, type Status, statusBearer } from './status.ts';
 
 /**
  * A Status as an Error, with the trailers that came (or are to go) with it. `message` is `CODE: description`; `cause` is
@@ -13,7 +13,7 @@ import { type Code, STATUS_ERROR_TAG, type Status } from './status.ts';
  * Source: io.grpc.StatusException.
  */
 export class StatusError extends Error {
-  override readonly name = 'StatusError';
+  override readonly name: string = 'StatusError';
   readonly status: Status;
   readonly trailers: Metadata;
 
@@ -34,4 +34,15 @@ export class StatusError extends Error {
     if (this !== StatusError) return super[Symbol.hasInstance](value);
     return typeof value === 'object' && value !== null && STATUS_ERROR_TAG in value;
   }
+}
+
+/**
+ * The trailers of the first status-bearing error along the `cause` chain of a caught value; empty if there is none. Those
+ * of another copy of this package are copied into a Metadata of this one. Source: io.grpc.Status.trailersFromThrowable.
+ */
+export function trailersFrom(thrown: unknown): Metadata {
+  const trailers: unknown = statusBearer(thrown)?.trailers;
+  if (trailers instanceof Metadata) return trailers;
+  const isForeign = typeof trailers === 'object' && trailers !== null && Symbol.iterator in trailers;
+  return isForeign ? Metadata.fromWire([...(trailers as Metadata)].flat()) : new Metadata();
 }

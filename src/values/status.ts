@@ -4,8 +4,29 @@
  * Numbers and names: https://github.com/grpc/grpc/blob/master/doc/statuscodes.md; shape: io.grpc.Status.
  */
 
-/** The seventeen status codes by name. Source: grpc doc/statuscodes.md. */
-export const Code = Object.freeze({
+/** The seventeen status codes. Source: grpc doc/statuscodes.md. */
+interface Codes {
+  readonly OK: 0;
+  readonly CANCELLED: 1;
+  readonly UNKNOWN: 2;
+  readonly INVALID_ARGUMENT: 3;
+  readonly DEADLINE_EXCEEDED: 4;
+  readonly NOT_FOUND: 5;
+  readonly ALREADY_EXISTS: 6;
+  readonly PERMISSION_DENIED: 7;
+  readonly RESOURCE_EXHAUSTED: 8;
+  readonly FAILED_PRECONDITION: 9;
+  readonly ABORTED: 10;
+  readonly OUT_OF_RANGE: 11;
+  readonly UNIMPLEMENTED: 12;
+  readonly INTERNAL: 13;
+  readonly UNAVAILABLE: 14;
+  readonly DATA_LOSS: 15;
+  readonly UNAUTHENTICATED: 16;
+}
+
+/** The status codes by name, for comparing: `status.code === Code.NOT_FOUND`. */
+export const Code: Codes = Object.freeze({
   OK: 0,
   CANCELLED: 1,
   UNKNOWN: 2,
@@ -23,13 +44,13 @@ export const Code = Object.freeze({
   UNAVAILABLE: 14,
   DATA_LOSS: 15,
   UNAUTHENTICATED: 16,
-} as const);
+});
 
 /** The name of a status code, in capitals, as on every gRPC page. */
-export type CodeName = keyof typeof Code;
+export type CodeName = keyof Codes;
 
 /** The number of a status code, 0 to 16. */
-export type Code = (typeof Code)[CodeName];
+export type Code = Codes[CodeName];
 
 const NAMES: readonly CodeName[] = Object.freeze(Object.keys(Code) as CodeName[]);
 
@@ -129,6 +150,7 @@ export class Status {
 /** An error that carries a status: a StatusError of this or of another copy of the package. */
 interface StatusBearer {
   readonly status: { readonly code: number; readonly description: string | null };
+  readonly trailers?: unknown;
 }
 
 /** The first status-bearing error along the `cause` chain of a caught value, or null. */

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { expectTypeOf } from 'expect-type';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Code, STATUS_ERROR_TAG, Status } from '../../src/values/status.ts';
-import { StatusError } from '../../src/values/status-error.ts';
+import { StatusError, trailersFrom } from '../../src/values/status-error.ts';
 import { assert, suite, within } from '../support/suite.ts';
 
 const test = suite('StatusError');
@@ -104,9 +104,19 @@ test('two copies of the package know each other’s errors', async () => {
     assert.instance(status, Status);
     assert.is(String(status), 'DATA_LOSS: torn');
     assert.is(String(new Metadata(theirs.trailers)), 'Metadata(a=1,b-bin=Ag)');
+    const trailers = trailersFrom(new Error('outer', { cause: theirs }));
+    assert.instance(trailers, Metadata);
+    assert.is(String(new Metadata().merge(trailers)), 'Metadata(a=1,b-bin=Ag)');
   } finally {
     await rm(folder, { recursive: true });
   }
+});
+
+test('the trailers of a caught value are those of the first status error along its causes, or empty', () => {
+  const inner = new StatusError(Status.ABORTED, new Metadata({ a: '1' }));
+  assert.is(trailersFrom(new Error('outer', { cause: inner })), inner.trailers);
+  assert.is(trailersFrom(new Error('plain')).size, 0);
+  assert.is(trailersFrom({ [STATUS_ERROR_TAG]: true, status: Status.ABORTED }).size, 0);
 });
 
 test('instanceof tells the compiler what there is', () => {
