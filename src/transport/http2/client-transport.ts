@@ -1,0 +1,378 @@
+/**
+ * One client connection over HTTP/2. Above: channels. Below: Http2ClientStream takes its slots; node:http2, node:net,
+ * node:tls. Holds: ready means that the peer's SETTINGS have come; no more streams are open than the peer allows, the rest
+ * wait here in order and can be cancelled; onShutdown comes at most once, onTerminated once and last.
+ *
+ *   idle ─start→ connecting ─SETTINGS→ ready ─failure, loss, last stream after shutdown→ closed
+ *                    └──────────failure───────────────────────────────────────────→ closed
+ *
+ * Beside that, `#shutdownReason` is set once there are no new streams: by shutdown(), a GOAWAY, or the end.
+ * Sources: RFC 9113 §3.4, §5.1.2, §6.8; grpc doc/connection-backoff.md (connect timeout).
+ */
+import http2 from 'node:http2';
+import net from 'node:net';
+import tls from 'node:tls';
+import type { ChannelCredentials } from '../../credentials/channel-credentials.ts';
+import { Attributes, formatAddress } from '../../values/attributes.ts';
+import { type Clock, SYSTEM_CLOCK, type Timer } from '../../values/clock.ts';
+import type { MethodDescriptor } from '../../values/method.ts';
+import { Status } from '../../values/status.ts';
+import type { ClientStream } from '../stream.ts';
+import type { ClientTransport, ClientTransportListener, StreamOptions } from '../transport.ts';
+import { type ClientStreamHost, Http2ClientStream } from './client-stream.ts';
+import {
+  completeTuning,
+  openConnectionWindow,
+  type SessionTuning,
+  sessionOptions,
+  socketAttributes,
+  type Tuning,
+} from './session.ts';
+import { errorText, type Goaway, http2CodeName, statusOfGoaway } from './status-mapping.ts';
+
+/** Where a server listens: a TCP port, or a Unix socket (a leading NUL for Linux's abstract ones). */
+export type Http2Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** What a client connection is told at birth. */
+export interface Http2ClientOptions extends SessionTuning {
+  readonly address: Http2Address;
+  /** `:authority` of its calls; with TLS its host part is what the certificate is checked against. */
+  readonly authority: string;
+  readonly credentials: ChannelCredentials;
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** Bounds TCP, TLS and the peer's first SETTINGS together, in milliseconds. Default 20,000. */
+  readonly connectTimeoutMs?: number;
+  /** Put in front of the library's own user agent. Default: nothing. */
+  readonly userAgent?: string;
+}
+
+/** Default bound for connecting. Source: grpc doc/connection-backoff.md, MIN_CONNECT_TIMEOUT. */
+const CONNECT_TIMEOUT_MS = 20_000;
+
+/** Ours, behind whatever the application put in front. Form: PROTOCOL-HTTP2 "User Agents". */
+const USER_AGENT = 'grpc-node-halfclose/0.1.0';
+
+type State = 'idle' | 'connecting' | 'ready' | 'closed';
+
+/** One client connection. */
+export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly userAgent: string;
+  readonly maxInboundMetadataBytes: number;
+  readonly #address: Http2Address;
+  readonly #credentials: ChannelCredentials;
+  readonly #clock: Clock;
+  readonly #connectTimeoutMs: number;
+  readonly #tuning: Tuning;
+  #state: State = 'idle';
+  #listener: ClientTransportListener | null = null;
+  #connectTimer: Timer | null = null;
+  #socket: net.Socket | null = null;
+  #session: http2.ClientHttp2Session | null = null;
+  #attributes: Attributes = Attributes.EMPTY;
+  #goaway: Goaway | null = null;
+  /** What the socket, the session or we first said was wrong. */
+  #error: Error | null = null;
+  /** Why there are no new streams; null while there are. */
+  #shutdownReason: Status | null = null;
+  /** What shutdownNow gave as the reason. */
+  #forcedReason: Status | null = null;
+  /** Streams that have started and not closed. */
+  readonly #streams = new Set<Http2ClientStream>();
+  /** Those of them that wait for a slot, oldest first. */
+  readonly #waiting = new Set<Http2ClientStream>();
+  /** Slots in use: http2 streams that are not gone. */
+  #slots = 0;
+  /** Whether slots are being given out; a stream that gives its slot straight back is served by the same loop. */
+  #filling = false;
+
+  constructor(options: Http2ClientOptions) {
+    this.#address = options.address;
+    this.#credentials = options.credentials;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
+    this.#tuning = completeTuning(options);
+    this.scheme = options.credentials.tls === null ? 'http' : 'https';
+    this.authority = options.authority;
+    this.userAgent = options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`;
+    this.maxInboundMetadataBytes = this.#tuning.maxInboundMetadataBytes;
+  }
+
+  get attributes(): Attributes {
+    return this.#attributes;
+  }
+
+  get goaway(): Goaway | null {
+    return this.#goaway;
+  }
+
+  get peerMaxHeaderListBytes(): number {
+    return this.#session?.remoteSettings.maxHeaderListSize ?? Number.POSITIVE_INFINITY;
+  }
+
+  newStream(method: MethodDescriptor<unknown, unknown>, options: StreamOptions): ClientStream {
+    return new Http2ClientStream(this, method, options);
+  }
+
+  start(listener: ClientTransportListener): void {
+    if (this.#state !== 'idle') return;
+    this.#state = 'connecting';
+    this.#listener = listener;
+    this.#connectTimer = this.#clock.schedule(this.#connectTimeoutMs, this);
+    let socket: net.Socket;
+    try {
+      socket = this.#connectSocket();
+    } catch (error) {
+      // Broken TLS material throws at once; the listener hears of it later, as of any other failure.
+      process.nextTick(failToConnect, this, error);
+      return;
+    }
+    this.#socket = socket;
+    socket.on('error', (error) => this.#noteError(error));
+    this.#startSession(socket);
+  }
+
+  #connectSocket(): net.Socket {
+    const where: net.NetConnectOpts = { ...this.#address };
+    const { tls: tlsOptions } = this.#credentials;
+    if (tlsOptions === null) return net.connect({ ...where, noDelay: true });
+    const host = hostOf(this.authority);
+    // SNI takes no IP addresses; the certificate is checked against them all the same. RFC 6066 §3.
+    const servername = net.isIP(host) === 0 ? { servername: host } : {};
+    return tls.connect({ host, ...servername, ...tlsOptions, ...where, ALPNProtocols: ['h2'] });
+  }
+
+  #startSession(socket: net.Socket): void {
+    const options = sessionOptions(this.#tuning, { enablePush: false });
+    const session = http2.connect(`${this.scheme}://localhost`, { ...options, createConnection: () => socket });
+    this.#session = session;
+    session.on('error', (error) => this.#noteError(error));
+    session.once('connect', () => this.#onConnected(session, socket));
+    session.on('remoteSettings', () => this.#onSettings());
+    session.on('goaway', (code, lastStreamId, debug) => this.#onGoaway(code, lastStreamId, debug));
+    session.once('close', () => this.#onClosed());
+  }
+
+  #noteError(error: Error): void {
+    this.#error ??= error;
+  }
+
+  /** Connecting has taken too long. For the clock. */
+  onTimer(): void {
+    const what = this.#socket?.connecting === false ? 'the peer did not speak HTTP/2' : 'no answer';
+    this.fail(new Error(`${what} within ${this.#connectTimeoutMs / 1000} s`));
+  }
+
+  /** Ends the connection, or the attempt at one, for an error that we found. */
+  fail(error: Error): void {
+    this.#noteError(error);
+    if (this.#session === null) this.#onClosed();
+    this.#destroy();
+  }
+
+  #destroy(): void {
+    this.#session?.destroy();
+    // node:http2: a session that is destroyed while it connects, or whose TLS peer is silent, leaves its socket open
+    // (test/transport/http2/connect.test.ts).
+    this.#socket?.destroy();
+  }
+
+  #onConnected(session: http2.ClientHttp2Session, socket: net.Socket): void {
+    if (this.scheme === 'https' && session.alpnProtocol !== 'h2') {
+      this.fail(new Error('the server did not agree to HTTP/2 (ALPN h2)'));
+      return;
+    }
+    if (session.destroyed) return;
+    socket.setNoDelay(true);
+    this.#attributes = socketAttributes(socket, 'path' in this.#address ? this.#address.path : null);
+    openConnectionWindow(session, this.#tuning);
+  }
+
+  /** The peer's SETTINGS: the first make the connection ready, later ones may move the limit of streams. */
+  #onSettings(): void {
+    if (this.#state === 'connecting') {
+      this.#clock.cancel(this.#connectTimer);
+      this.#state = 'ready';
+      this.#refOrUnref();
+      if (this.#shutdownReason === null) this.#listener?.onReady();
+    }
+    this.#fillSlots();
+  }
+
+  #onGoaway(code: number, lastStreamId: number, debug: Uint8Array | undefined): void {
+    const text = debug === undefined || debug.length === 0 ? null : Buffer.from(debug).toString('latin1').slice(0, 256);
+    this.#goaway = { code, lastStreamId, debug: text };
+    this.#refuse(statusOfGoaway(this.#goaway));
+  }
+
+  /** No new streams, and no slots for those that wait. */
+  #refuse(reason: Status): void {
+    this.#noNewStreams(reason);
+    for (const stream of [...this.#streams]) stream.onNoSlot(reason);
+  }
+
+  #noNewStreams(reason: Status): void {
+    if (this.#shutdownReason !== null) return;
+    this.#shutdownReason = reason;
+    this.#listener?.onShutdown(reason);
+  }
+
+  #onClosed(): void {
+    if (this.#state === 'closed') return;
+    this.#clock.cancel(this.#connectTimer);
+    this.#state = 'closed';
+    this.#refuse(this.#lossReason());
+    this.#terminateWhenEmpty();
+  }
+
+  /** The streams of a lost connection close a tick or two around it; the last of them ends the transport. */
+  #terminateWhenEmpty(): void {
+    if (this.#state !== 'closed' || this.#slots > 0 || this.#streams.size > 0) return;
+    const listener = this.#listener;
+    this.#listener = null;
+    listener?.onTerminated();
+  }
+
+  connectionLoss(): Status | null {
+    const gone = this.#state === 'closed' || this.#socket?.destroyed !== false || this.#session?.destroyed !== false;
+    return gone ? this.#lossReason() : null;
+  }
+
+  #lossReason(): Status {
+    if (this.#forcedReason !== null) return this.#forcedReason;
+    const goaway = this.#goaway;
+    if (goaway !== null && goaway.code !== http2.constants.NGHTTP2_NO_ERROR) return statusOfGoaway(goaway);
+    const what = this.#attributes === Attributes.EMPTY ? 'cannot connect to' : 'lost the connection to';
+    const why = this.#error === null ? '' : `: ${errorText(this.#error)}`;
+    const after = goaway === null ? '' : ` after ${describeGoaway(goaway)}`;
+    return Status.UNAVAILABLE.withDescription(`${what} ${formatAddress(this.#address)}${after}${why}`).withCause(
+      this.#error ?? undefined,
+    );
+  }
+
+  onStreamStarted(stream: Http2ClientStream): void {
+    if (this.#shutdownReason !== null) {
+      stream.onNoSlot(this.#shutdownReason);
+      return;
+    }
+    this.#streams.add(stream);
+    if (this.#streams.size === 1) this.#refOrUnref();
+  }
+
+  openWhenThereIsRoom(stream: Http2ClientStream): void {
+    if (this.#shutdownReason !== null && !this.#mayOpen) {
+      stream.onNoSlot(this.#shutdownReason);
+      return;
+    }
+    this.#waiting.add(stream);
+    this.#fillSlots();
+  }
+
+  /** After shutdown() streams that had started still open; after a GOAWAY none can. */
+  get #mayOpen(): boolean {
+    return this.#goaway === null && this.#state !== 'closed';
+  }
+
+  #fillSlots(): void {
+    const session = this.#session;
+    if (this.#filling || this.#waiting.size === 0) return;
+    if (this.#state !== 'ready' || session === null || !this.#mayOpen) return;
+    this.#filling = true;
+    // node:http2: requests above the peer's limit would wait unseen inside nghttp2, and die with a GOAWAY there
+    // (test/transport/http2/max-concurrent-streams.test.ts).
+    const limit = session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+    for (const stream of this.#waiting) {
+      if (this.#slots >= limit) break;
+      this.#waiting.delete(stream);
+      this.#slots += 1;
+      stream.onSlot(session);
+    }
+    this.#filling = false;
+    this.#closeWhenDrained();
+  }
+
+  leaveQueue(stream: Http2ClientStream): void {
+    this.#waiting.delete(stream);
+  }
+
+  onSlotFree(): void {
+    this.#slots -= 1;
+    this.#fillSlots();
+    this.#closeWhenDrained();
+    this.#terminateWhenEmpty();
+  }
+
+  onStreamEnded(stream: Http2ClientStream): void {
+    if (!this.#streams.delete(stream)) return;
+    if (this.#streams.size === 0) this.#refOrUnref();
+    this.#closeWhenDrained();
+    this.#terminateWhenEmpty();
+  }
+
+  /** An idle connection does not keep the process alive; one with calls does. */
+  #refOrUnref(): void {
+    if (this.#state !== 'ready' || this.#session === null || this.#session.destroyed) return;
+    if (this.#streams.size > 0) this.#session.ref();
+    else this.#session.unref();
+  }
+
+  describeWait(): string {
+    const where = formatAddress(this.#address);
+    return this.#state === 'connecting'
+      ? `waiting for a connection to ${where}`
+      : `waiting for a stream slot at ${where}`;
+  }
+
+  /**
+   * Sends a PING; `done` gets the round trip in milliseconds, or the error that kept it from coming back: the connection
+   * is gone, or ten are under way.
+   */
+  ping(done: (error: Error | null, roundTripMs: number) => void): void {
+    const session = this.#session;
+    if (session === null || session.destroyed || this.#state !== 'ready') {
+      process.nextTick(done, new Error((this.#shutdownReason ?? Status.UNAVAILABLE).toString()), 0);
+      return;
+    }
+    // A refused ping calls back too.
+    session.ping((error: Error | null, roundTripMs: number) => done(error, roundTripMs));
+  }
+
+  shutdown(reason: Status): void {
+    if (this.#state === 'idle') this.#state = 'closed';
+    this.#noNewStreams(reason);
+    this.#closeWhenDrained();
+  }
+
+  #closeWhenDrained(): void {
+    if (this.#shutdownReason === null || this.#streams.size > 0 || this.#slots > 0 || this.#session === null) return;
+    // node:http2: the GOAWAY of close() overtakes the HEADERS of a request made just before, and a server then refuses it
+    // (test/server/server-http2.test.ts); so there is no close() while any stream is left.
+    if (this.#state === 'connecting') this.#destroy();
+    else if (!this.#session.closed && !this.#session.destroyed) this.#session.close();
+  }
+
+  shutdownNow(reason: Status): void {
+    this.#forcedReason ??= reason;
+    if (this.#state === 'idle') this.#state = 'closed';
+    this.#noNewStreams(reason);
+    for (const stream of [...this.#streams]) stream.onShutdownNow(reason);
+    this.#destroy();
+  }
+}
+
+function describeGoaway(goaway: Goaway): string {
+  return `GOAWAY ${http2CodeName(goaway.code)}${goaway.debug === null ? '' : ` (${goaway.debug})`}`;
+}
+
+function failToConnect(transport: Http2ClientTransport, error: unknown): void {
+  transport.fail(error instanceof Error ? error : new Error(String(error)));
+}
+
+/** The host part of an authority. */
+function hostOf(authority: string): string {
+  const bracketed = /^\[([^\]]*)\]/.exec(authority);
+  if (bracketed !== null) return bracketed[1] as string;
+  return authority.replace(/:\d*$/, '');
+}

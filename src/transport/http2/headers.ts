@@ -1,0 +1,302 @@
+/**
+ * Header blocks: Metadata and the call's facts ⇄ what node:http2 sends and receives. Above: client-stream,
+ * server-stream. Below: Metadata, percent-coding, grpc-timeout.
+ * Holds: inbound blocks are read from the raw name-value array only, because node's header objects join or lose
+ * duplicates; outbound, a reserved name in a user's Metadata (a proxy may pass on what it received) is left out.
+ * Source: PROTOCOL-HTTP2 "Requests", "Responses".
+ */
+import type { OutgoingHttpHeaders } from 'node:http2';
+import { Metadata, toBase64 } from '../../values/metadata.ts';
+import { Code, Status } from '../../values/status.ts';
+import { decodeMessage, encodeMessage, truncateEncoded } from './percent-coding.ts';
+
+/** What a request block says, but for the caller's metadata. */
+export interface RequestHead {
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly path: string;
+  readonly userAgent: string;
+  /** The value of `grpc-timeout`; null for no deadline. */
+  readonly timeout: string | null;
+  /** The value of `grpc-encoding`; null for identity. */
+  readonly encoding: string | null;
+  readonly acceptEncoding: string;
+}
+
+/** Names that the library writes itself; in a user's Metadata they are left out. */
+const RESERVED: ReadonlySet<string> = new Set([
+  'accept-encoding',
+  'connection',
+  'content-encoding',
+  'content-length',
+  'content-type',
+  'date',
+  'grpc-accept-encoding',
+  'grpc-encoding',
+  'grpc-message',
+  'grpc-message-type',
+  'grpc-status',
+  'grpc-timeout',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+]);
+
+// node:http2: names that node sends once at most; an array of two throws ERR_HTTP2_HEADER_SINGLE_VALUE out of request()
+// (test/transport/http2/headers.test.ts). RFC 9110 §5.3 lets a list be folded into one field.
+const SENT_ONCE: ReadonlySet<string> = new Set([
+  'access-control-allow-credentials',
+  'access-control-max-age',
+  'access-control-request-method',
+  'age',
+  'authorization',
+  'content-location',
+  'content-md5',
+  'content-range',
+  'dnt',
+  'etag',
+  'expires',
+  'from',
+  'if-match',
+  'if-modified-since',
+  'if-none-match',
+  'if-range',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'range',
+  'referer',
+  'retry-after',
+  'tk',
+  'upgrade-insecure-requests',
+  'x-content-type-options',
+]);
+
+/** The bytes that a field counts for in a header list. RFC 9113 §6.5.2. */
+const FIELD_OVERHEAD_BYTES = 32;
+
+/**
+ * The longest name or value to send. node:http2: nghttp2's decoder kills the whole connection over a field above 64 KiB,
+ * on older versions without a word (test/transport/http2/headers.test.ts).
+ */
+export const MAX_FIELD_BYTES: number = 64 * 1024 - 1024;
+
+/** A request block. */
+export function requestHeaders(head: RequestHead, metadata: Metadata): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {
+    ':method': 'POST',
+    ':scheme': head.scheme,
+    ':path': head.path,
+    ':authority': head.authority,
+    te: 'trailers',
+  };
+  if (head.timeout !== null) headers['grpc-timeout'] = head.timeout;
+  headers['content-type'] = 'application/grpc';
+  headers['user-agent'] = head.userAgent;
+  if (head.encoding !== null) headers['grpc-encoding'] = head.encoding;
+  headers['grpc-accept-encoding'] = head.acceptEncoding;
+  addMetadata(headers, metadata);
+  return headers;
+}
+
+/** A response's first block. */
+export function responseHeaders(encoding: string, acceptEncoding: string, metadata: Metadata): OutgoingHttpHeaders {
+  const headers: OutgoingHttpHeaders = {
+    ':status': 200,
+    'content-type': 'application/grpc',
+    'grpc-encoding': encoding,
+    'grpc-accept-encoding': acceptEncoding,
+  };
+  addMetadata(headers, metadata);
+  return headers;
+}
+
+/**
+ * The trailers of a response, fit for a peer that takes header lists of `maxListBytes`: a long description is cut, and
+ * metadata that would not fit is left out and said so, because a block over the limit would hide the status itself.
+ */
+export function trailerHeaders(status: Status, metadata: Metadata, maxListBytes: number): OutgoingHttpHeaders {
+  const metadataBytes = listBytes(metadata);
+  const fits = metadataBytes + 256 <= maxListBytes && longestField(metadata) <= MAX_FIELD_BYTES;
+  const trailers: OutgoingHttpHeaders = { 'grpc-status': `${status.code}` };
+  const description = fits
+    ? status.description
+    : `${status.description ?? ''} (${metadataBytes} bytes of trailers were left out: the client takes ${maxListBytes})`;
+  if (description !== null && description !== '') {
+    const room = Math.min(MAX_FIELD_BYTES, maxListBytes - 128 - (fits ? metadataBytes : 0));
+    trailers['grpc-message'] = truncateEncoded(encodeMessage(description), room);
+  }
+  if (fits) addMetadata(trailers, metadata);
+  return trailers;
+}
+
+/** A whole response in one block, for a call that ends before its response headers: Trailers-Only. */
+export function trailersOnlyHeaders(status: Status, metadata: Metadata, maxListBytes: number): OutgoingHttpHeaders {
+  return {
+    ':status': 200,
+    'content-type': 'application/grpc',
+    ...trailerHeaders(status, metadata, maxListBytes - 128),
+  };
+}
+
+function addMetadata(headers: OutgoingHttpHeaders, metadata: Metadata): void {
+  if (metadata.size === 0) return;
+  // With a prototype `constructor` and `__proto__` would not be names like any other.
+  Object.setPrototypeOf(headers, null);
+  for (const [name, value] of metadata) {
+    if (RESERVED.has(name) || name.startsWith(':')) continue;
+    const text = typeof value === 'string' ? value : toBase64(value);
+    const present = headers[name];
+    if (present === undefined) headers[name] = text;
+    else if (Array.isArray(present)) present.push(text);
+    // No space: before an empty value it would end the field, which receivers then drop.
+    else if (SENT_ONCE.has(name)) headers[name] = `${present},${text}`;
+    else headers[name] = [`${present}`, text];
+  }
+}
+
+/** What a header list of this metadata counts for, in bytes. RFC 9113 §6.5.2. */
+export function listBytes(metadata: Metadata): number {
+  let bytes = 0;
+  if (metadata.size === 0) return bytes;
+  for (const [name, value] of metadata) bytes += name.length + wireLength(value) + FIELD_OVERHEAD_BYTES;
+  return bytes;
+}
+
+/** The length of the longest name or value, in bytes. */
+export function longestField(metadata: Metadata): number {
+  let longest = 0;
+  if (metadata.size === 0) return longest;
+  for (const [name, value] of metadata) longest = Math.max(longest, name.length, wireLength(value));
+  return longest;
+}
+
+function wireLength(value: string | Uint8Array): number {
+  return typeof value === 'string' ? value.length : Math.ceil((value.length * 4) / 3);
+}
+
+/** A received block, request, response or trailers: the fields that gRPC knows, null where absent, and the rest. */
+export interface InboundHead {
+  method: string | null;
+  path: string | null;
+  authority: string | null;
+  httpStatus: number | null;
+  contentType: string | null;
+  encoding: string | null;
+  acceptEncoding: string | null;
+  timeout: string | null;
+  status: string | null;
+  message: string | null;
+  /** Everything else that came, in order. */
+  metadata: Metadata;
+  /** The name of a `-bin` field that is not base64; null when all are. */
+  brokenField: string | null;
+  /** What the block counts for, in bytes. RFC 9113 §6.5.2. */
+  listBytes: number;
+}
+
+/** Reads a raw block: names and values in turn, as node gives it to `response`, `trailers` and `stream` listeners. */
+export function parseHead(raw: readonly string[]): InboundHead {
+  const entries: (string | Uint8Array)[] = [];
+  const head: InboundHead = {
+    method: null,
+    path: null,
+    authority: null,
+    httpStatus: null,
+    contentType: null,
+    encoding: null,
+    acceptEncoding: null,
+    timeout: null,
+    status: null,
+    message: null,
+    metadata: Metadata.fromWire(entries),
+    brokenField: null,
+    listBytes: 0,
+  };
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = raw[i] as string;
+    const value = raw[i + 1] as string;
+    head.listBytes += name.length + value.length + FIELD_OVERHEAD_BYTES;
+    readField(head, entries, name, value);
+  }
+  return head;
+}
+
+function readField(head: InboundHead, entries: (string | Uint8Array)[], name: string, value: string): void {
+  switch (name) {
+    case ':method':
+      head.method = value;
+      return;
+    case ':path':
+      head.path = value;
+      return;
+    case ':authority':
+      head.authority = value;
+      return;
+    case ':status':
+      head.httpStatus = Number(value);
+      return;
+    case ':scheme':
+    case 'te':
+    case 'connection':
+      return;
+    case 'host':
+      head.authority ??= value;
+      return;
+    case 'grpc-encoding':
+      head.encoding = value;
+      return;
+    case 'grpc-accept-encoding':
+      head.acceptEncoding = head.acceptEncoding === null ? value : `${head.acceptEncoding},${value}`;
+      return;
+    case 'grpc-timeout':
+      head.timeout = value;
+      return;
+    case 'grpc-status':
+      // Several are as good as none that can be read.
+      head.status = head.status === null ? value : `${head.status}, ${value}`;
+      return;
+    case 'grpc-message':
+      head.message = value;
+      return;
+    case 'content-type':
+      head.contentType = value;
+      return;
+    default:
+  }
+  if (!name.endsWith('-bin')) entries.push(name, value);
+  else if (!pushBinary(entries, name, value)) head.brokenField = name;
+}
+
+const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
+
+/** Adds the values of a `-bin` field, which an intermediary may have joined by commas; false if one is not base64. */
+function pushBinary(entries: (string | Uint8Array)[], name: string, joined: string): boolean {
+  for (const part of joined.split(',')) {
+    const text = part.trim();
+    if (!BASE64.test(text) || text.replace(/=+$/, '').length % 4 === 1) return false;
+    entries.push(name, Buffer.from(text, 'base64'));
+  }
+  return true;
+}
+
+/** Whether a content-type is gRPC's: `application/grpc`, then nothing, `+…` or `;…`. Case does not matter. */
+export function isGrpcContentType(contentType: string | null): boolean {
+  return contentType !== null && /^application\/grpc(?:$|[+;])/i.test(contentType);
+}
+
+/** The status that `grpc-status` and `grpc-message` tell. A number of no known code is UNKNOWN and named. */
+export function readStatus(code: string, message: string | null): Status {
+  const description = message === null || message === '' ? null : decodeMessage(message);
+  if (!/^[0-9]{1,2}$/.test(code) || Number(code) > Code.UNAUTHENTICATED) {
+    return Status.UNKNOWN.withDescription(`unknown grpc-status '${code.slice(0, 64)}'`).augmentDescription(description);
+  }
+  return Status.fromCode(Number(code)).withDescription(description);
+}

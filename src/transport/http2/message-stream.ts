@@ -1,0 +1,205 @@
+/**
+ * Messages over one http2 stream: what the client's and the server's end share. Above: Http2ClientStream and
+ * Http2ServerStream extend it and add headers, trailers and the end. Below: framer, deframer, node:http2.
+ * Holds: while received bytes wait that may not be delivered, the http2 stream is paused, so the rest stays in its window;
+ * no listener method runs inside another; what passed flow control is counted only while the http2 stream is alive.
+ */
+import type { Http2Stream } from 'node:http2';
+import type { Compressor } from '../../framing/compressor.ts';
+import { type DeframerSink, MessageDeframer } from '../../framing/message-deframer.ts';
+import { type FrameSink, MessageFramer } from '../../framing/message-framer.ts';
+import type { Attributes } from '../../values/attributes.ts';
+import type { Status } from '../../values/status.ts';
+import { type Stream, type StreamListener, WriteFlag, type WriteFlags } from '../stream.ts';
+
+/** Where the listeners on an http2 stream find the stream of ours that it belongs to: one property, no closures. */
+const OWNER: unique symbol = Symbol('owner');
+
+/** An http2 stream that belongs to a stream of ours. */
+export interface OwnedHttp2Stream<Owner> {
+  [OWNER]: Owner;
+}
+
+/** Ties an http2 stream to its owner. */
+export function own(http2: Http2Stream, owner: Http2MessageStream): void {
+  (http2 as unknown as OwnedHttp2Stream<Http2MessageStream>)[OWNER] = owner;
+}
+
+/** The owner of an http2 stream, of the kind that the caller knows it to be. */
+export function ownerOf<Owner extends Http2MessageStream>(http2: unknown): Owner {
+  return (http2 as OwnedHttp2Stream<Owner>)[OWNER];
+}
+
+/** Both directions of one call's messages. */
+export abstract class Http2MessageStream implements Stream, FrameSink, DeframerSink {
+  protected readonly framer: MessageFramer;
+  protected readonly deframer: MessageDeframer;
+  /** Null until the stream is opened. */
+  protected http2: Http2Stream | null = null;
+  protected listener: StreamListener;
+  /** Queued bytes at which the stream stops being ready. */
+  protected onReadyThresholdBytes: number;
+  /** Frames that wait for the http2 stream. */
+  protected readonly unsent: Uint8Array[] = [];
+  /** Whether a listener method is running that is not fed by the deframer's own loop. */
+  #notifying = false;
+  /** Whether the queue has reached the threshold since the last onReady. */
+  #congested = false;
+  #unsentBytes = 0;
+  /** One per stream, made with its first message: what http2 calls for each write. */
+  #onWriteDone: ((error?: Error | null) => void) | null = null;
+
+  protected constructor(
+    listener: StreamListener,
+    compressor: Compressor,
+    maxInboundMessageBytes: number,
+    onReadyThresholdBytes: number,
+  ) {
+    this.listener = listener;
+    this.framer = new MessageFramer(this, compressor);
+    this.deframer = new MessageDeframer(this, maxInboundMessageBytes);
+    this.onReadyThresholdBytes = onReadyThresholdBytes;
+  }
+
+  /** Whether the stream takes part in the call no more: closed, or about to tell so. */
+  protected abstract get isOver(): boolean;
+  /** Whether messages may still be written. */
+  protected abstract get isWritable(): boolean;
+  /** Whether the http2 stream may be written to; frames wait in `unsent` while it may not. */
+  protected abstract get isOpen(): boolean;
+  abstract getAttributes(): Attributes;
+  abstract onFramesEnd(): void;
+  abstract onFramingFailure(status: Status): void;
+  abstract onDeframed(midMessage: boolean): void;
+  abstract onDeframingFailure(status: Status): void;
+
+  request(count: number): void {
+    if (this.isOver) return;
+    this.deframer.request(count);
+    this.deliver();
+  }
+
+  writeMessage(payload: Uint8Array, flags: WriteFlags): void {
+    if (!this.isWritable) return;
+    this.framer.write(payload, (flags & WriteFlag.NO_COMPRESS) === 0);
+    if (this.queuedBytes >= this.onReadyThresholdBytes) this.#congested = true;
+  }
+
+  isReady(): boolean {
+    return this.isOpen && this.isWritable && this.queuedBytes < this.onReadyThresholdBytes;
+  }
+
+  /** Bytes taken from the call and not yet handed to the network. */
+  protected get queuedBytes(): number {
+    return this.#unsentBytes + this.framer.pendingBytes + (this.http2?.writableLength ?? 0);
+  }
+
+  onFrame(frame: Uint8Array): void {
+    if (this.isOpen && this.http2 !== null) {
+      this.#onWriteDone ??= (error) => this.#frameWritten(error ?? null);
+      this.http2.write(frame, this.#onWriteDone);
+    } else {
+      this.unsent.push(frame);
+      this.#unsentBytes += frame.length;
+    }
+  }
+
+  /** Writes the frames that waited for the http2 stream. */
+  protected flushUnsent(): void {
+    const waiting = this.unsent.splice(0);
+    this.#unsentBytes = 0;
+    for (const frame of waiting) this.onFrame(frame);
+  }
+
+  /** Takes the only frame that waits, to be sent along with the end of the stream; null unless there is just one. */
+  protected takeOnlyUnsent(): Uint8Array | null {
+    if (this.unsent.length !== 1) return null;
+    this.#unsentBytes = 0;
+    return this.unsent.pop() ?? null;
+  }
+
+  protected dropUnsent(): void {
+    this.unsent.length = 0;
+    this.#unsentBytes = 0;
+    this.framer.discard();
+  }
+
+  #frameWritten(error: Error | null): void {
+    // node:http2: a reset stream calls back every pending write without an error (test/transport/http2/written.test.ts);
+    // a callback counts only while the stream lives.
+    if (error !== null || this.isOver || this.http2 === null || this.http2.closed || this.http2.destroyed) return;
+    this.notifyWritten();
+    if (this.#congested && this.isReady()) {
+      this.#congested = false;
+      this.notify(onReady, 0);
+    }
+  }
+
+  /** Calls a listener method so that what it causes is delivered after it has returned. */
+  protected notify<A>(method: (listener: StreamListener, argument: A) => void, argument: A): void {
+    this.#notifying = true;
+    method(this.listener, argument);
+    this.#notifying = false;
+    this.deliver();
+  }
+
+  /** Tells that one more message passed flow control. */
+  protected notifyWritten(): void {
+    this.notify(onWritten, 1);
+  }
+
+  /** Tells that the stream may be written to. */
+  protected notifyReady(): void {
+    if (!this.isOver) this.notify(onReady, 0);
+  }
+
+  /** Bytes have come. */
+  protected receive(chunk: Uint8Array): void {
+    if (this.isOver) return;
+    this.deframer.push(chunk);
+    this.deliver();
+  }
+
+  /** Delivers what waits, unless a listener method is running: then the one who called it will. */
+  protected deliver(): void {
+    if (!this.#notifying && !this.isOver) this.deframer.deliver();
+  }
+
+  /** No bytes will come. */
+  protected endOfInput(): void {
+    this.deframer.end();
+    this.deliver();
+  }
+
+  /** Hands over what node holds for a reader of a stream that is no more. */
+  protected drainDestroyed(http2: Http2Stream): void {
+    // node:http2: a reset destroys a paused stream with its unread data inside; read() still gives it
+    // (test/transport/http2/reset-while-paused.test.ts).
+    http2.removeAllListeners('data');
+    for (let chunk: unknown = http2.read(); chunk !== null; chunk = http2.read()) {
+      this.deframer.push(chunk as Uint8Array);
+    }
+  }
+
+  onPayload(payload: Uint8Array): void {
+    this.listener.onMessage(payload);
+  }
+
+  onDelivered(): void {
+    const { http2 } = this;
+    if (http2 === null || http2.destroyed) return;
+    if (this.deframer.isStalled) {
+      if (!http2.isPaused()) http2.pause();
+    } else if (http2.isPaused()) {
+      http2.resume();
+    }
+  }
+}
+
+function onWritten(listener: StreamListener, count: number): void {
+  listener.onWritten(count);
+}
+
+function onReady(listener: StreamListener): void {
+  listener.onReady();
+}

@@ -1,0 +1,164 @@
+/**
+ * A bound port or socket file; makes one server transport per connection. Above: Server. Below: Http2ServerTransport;
+ * node:http2. Holds: a connection that does not speak HTTP/2 within the handshake timeout is gone; nothing that a
+ * connection does throws here; onClosed comes once and last. Sources: RFC 9113 §3.
+ */
+import http2 from 'node:http2';
+import type net from 'node:net';
+import type { ServerCredentials, TlsServerOptions } from '../../credentials/server-credentials.ts';
+import { CompressorRegistry } from '../../framing/compressor.ts';
+import { type Clock, SYSTEM_CLOCK } from '../../values/clock.ts';
+import type { ServerAcceptor, ServerListener } from '../transport.ts';
+import { Http2ServerTransport, type ServerTransportConfig } from './server-transport.ts';
+import {
+  completeTuning,
+  openConnectionWindow,
+  type SessionTuning,
+  sessionOptions,
+  socketAttributes,
+  type Tuning,
+} from './session.ts';
+
+/** Where to listen: a TCP port (0 finds a free one), or a Unix socket. */
+export type Http2ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** What a listener is told at birth. */
+export interface Http2ServerOptions extends SessionTuning {
+  /** Default: the system's. */
+  readonly clock?: Clock;
+  /** What messages may be compressed with. Default: identity, gzip, deflate. */
+  readonly compressors?: CompressorRegistry;
+  /** The largest request message to accept, in bytes, before and after inflation. Default 4 MiB. */
+  readonly maxInboundMessageBytes?: number;
+  /** Calls that one connection may have open. Default: no limit. */
+  readonly maxConcurrentCallsPerConnection?: number;
+  /** Bounds TLS and the client's first SETTINGS together, in milliseconds. Default 120,000. */
+  readonly handshakeTimeoutMs?: number;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 120_000;
+const MAX_INBOUND_MESSAGE_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Resets by clients that node tolerates before it ends the connection: a burst, and a rate per second. Cancelling is
+ * everyday in gRPC, so more than node's 1000 and 33. Versions that do not know the options ignore them.
+ */
+const RESET_LIMITS = { streamResetBurst: 10_000, streamResetRate: 1000 };
+
+/** A bound port or socket file. */
+export class Http2ServerListener implements ServerListener {
+  readonly #address: Http2ListenAddress;
+  readonly #secure: boolean;
+  readonly #tuning: Tuning;
+  readonly #config: ServerTransportConfig;
+  readonly #server: http2.Http2Server | http2.Http2SecureServer;
+  /** TCP connections in their TLS handshake, by the client's address. */
+  readonly #handshakes = new Map<string, net.Socket>();
+  #acceptor: ServerAcceptor | null = null;
+  /** The socket whose session is being made. */
+  #accepting: net.Socket | null = null;
+
+  constructor(address: Http2ListenAddress, credentials: ServerCredentials, options: Http2ServerOptions = {}) {
+    this.#address = address;
+    this.#secure = credentials.tls !== null;
+    this.#tuning = completeTuning(options);
+    this.#config = {
+      clock: options.clock ?? SYSTEM_CLOCK,
+      compressors: options.compressors ?? CompressorRegistry.DEFAULT,
+      maxInboundMessageBytes: options.maxInboundMessageBytes ?? MAX_INBOUND_MESSAGE_BYTES,
+      maxInboundMetadataBytes: this.#tuning.maxInboundMetadataBytes,
+      handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+    };
+    const limit = options.maxConcurrentCallsPerConnection;
+    const settings = limit === undefined ? {} : { maxConcurrentStreams: limit };
+    const session = { ...sessionOptions(this.#tuning, settings), ...RESET_LIMITS };
+    const { handshakeTimeoutMs } = this.#config;
+    this.#server =
+      credentials.tls === null
+        ? http2.createServer(session)
+        : http2.createSecureServer({ ...session, ...tlsOptions(credentials.tls, handshakeTimeoutMs) });
+  }
+
+  listen(acceptor: ServerAcceptor): void {
+    this.#acceptor = acceptor;
+    const server = this.#server;
+    server.setTimeout(0);
+    if (this.#secure) server.on('connection', (socket: net.Socket) => this.#onHandshake(socket));
+    // node:http2: a session shows its socket through a proxy that refuses destroy(); the session is made inside the
+    // event that brings the socket, by a listener of node's own, so ours goes first and remembers it.
+    server.prependListener(this.#secure ? 'secureConnection' : 'connection', (socket: net.Socket) => {
+      socket.on('error', ignoreError);
+      this.#accepting = socket;
+      this.#handshakes.delete(clientKey(socket));
+    });
+    server.on('session', (session: http2.ServerHttp2Session) => this.#onSession(session));
+    // What went wrong with one connection is told by its own session; here it must only not be thrown.
+    server.on('sessionError', ignoreError);
+    server.on('tlsClientError', (_error: Error, socket: net.Socket) => socket.destroy());
+    server.on('unknownProtocol', (socket: net.Socket) => socket.destroy());
+    server.once('error', (error: Error) => {
+      this.#acceptor = null;
+      acceptor.onListenFailed(error);
+    });
+    server.once('close', () => this.#acceptor?.onClosed());
+    server.listen({ ...this.#address }, () => this.#onListening(acceptor));
+  }
+
+  #onListening(acceptor: ServerAcceptor): void {
+    const server = this.#server;
+    server.removeAllListeners('error');
+    server.on('error', ignoreError);
+    const bound = server.address();
+    if (bound === null || typeof bound === 'string') acceptor.onListening({ path: bound ?? '' });
+    else acceptor.onListening({ host: bound.address, port: bound.port });
+  }
+
+  /** A TCP connection, before TLS; node bounds the handshake itself. */
+  #onHandshake(socket: net.Socket): void {
+    socket.on('error', ignoreError);
+    // A Unix socket tells no address; then only node's own bound ends a silent handshake.
+    if (socket.remotePort === undefined) return;
+    const key = clientKey(socket);
+    this.#handshakes.set(key, socket);
+    socket.once('close', () => {
+      if (this.#handshakes.get(key) === socket) this.#handshakes.delete(key);
+    });
+  }
+
+  #onSession(session: http2.ServerHttp2Session): void {
+    const socket = this.#accepting;
+    this.#accepting = null;
+    if (socket === null || this.#acceptor === null) {
+      session.destroy();
+      return;
+    }
+    openConnectionWindow(session, this.#tuning);
+    const path = 'path' in this.#address ? this.#address.path : null;
+    const transport = new Http2ServerTransport(session, socket, socketAttributes(socket, path), this.#config);
+    transport.start(this.#acceptor.onTransport(transport));
+  }
+
+  close(): void {
+    if (this.#server.listening) this.#server.close();
+    for (const socket of this.#handshakes.values()) socket.destroy();
+  }
+}
+
+/** What an error of one connection means is told by its transport. */
+function ignoreError(): void {}
+
+function clientKey(socket: net.Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort}`;
+}
+
+function tlsOptions(options: TlsServerOptions, handshakeTimeoutMs: number): http2.SecureServerOptions {
+  const { clientCertificate = 'none', ...rest } = options;
+  return {
+    ...rest,
+    requestCert: clientCertificate !== 'none',
+    rejectUnauthorized: clientCertificate === 'require',
+    handshakeTimeout: handshakeTimeoutMs,
+    ALPNProtocols: ['h2'],
+    allowHTTP1: false,
+  };
+}
