@@ -1,0 +1,304 @@
+/**
+ * ClientCall over a ClientStream: life cycle, deadline, marshalling, and the wall that user code's errors stop at.
+ * Above: stubs, reactors, interceptors. Below: a StreamSource (a transport, or a channel that has yet to pick one).
+ * Holds: the listener's onClose comes exactly once and last; a cancel wins if and only if onClose has not begun; what the
+ * network does never changes which methods are legal; the listener hears everything in the async context of start.
+ * Texts and rules: io.grpc.internal.ClientCallImpl.
+ *
+ *   idle ─start→ open ─halfClose→ half-closed          (what the caller did: which methods are legal)
+ *     └──────────┴── cancel ──────────┴─→ cancelled
+ *
+ * Beside that, `#closed` is set by the one gate to onClose. `#failure` outranks whatever status the stream reports.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { type CompressorRegistry, IDENTITY } from '../framing/compressor.ts';
+import {
+  type ClientStream,
+  type ClientStreamListener,
+  DEFAULT_ON_READY_THRESHOLD_BYTES,
+  WriteFlag,
+} from '../transport/stream.ts';
+import type { StreamOptions, StreamSource } from '../transport/transport.ts';
+import { Attributes } from '../values/attributes.ts';
+import type { Clock, Timer } from '../values/clock.ts';
+import { IllegalStateError } from '../values/illegal-state-error.ts';
+import { Metadata } from '../values/metadata.ts';
+import type { MethodDescriptor } from '../values/method.ts';
+import { checkPermitCount } from '../values/permits.ts';
+import { Code, Status } from '../values/status.ts';
+import { StatusError } from '../values/status-error.ts';
+import type { CallOptions } from './call-options.ts';
+import { ClientCall, type ClientCallListener } from './client-call.ts';
+import { type FailureHook, reportFailure } from './failure-hooks.ts';
+
+/** What a channel tells its calls. */
+export interface ClientCallConfig {
+  readonly clock: Clock;
+  readonly compressors: CompressorRegistry;
+  /** The largest response message to accept, in bytes, unless the call says otherwise. */
+  readonly maxInboundMessageBytes: number;
+  /** Takes what listeners throw. */
+  readonly onListenerError: FailureHook;
+}
+
+type State = 'idle' | 'open' | 'half-closed' | 'cancelled';
+
+/** One RPC, the client's end. */
+export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements ClientStreamListener {
+  readonly #method: MethodDescriptor<Req, Res>;
+  readonly #options: CallOptions;
+  readonly #source: StreamSource;
+  readonly #config: ClientCallConfig;
+  #state: State = 'idle';
+  #closed = false;
+  #listener: ClientCallListener<Res> | null = null;
+  /** Where start was called; null before. What another call's end, a cancel or a send brings about comes there too. */
+  #context: AsyncResource | null = null;
+  #stream: ClientStream | null = null;
+  #deadlineTimer: Timer | null = null;
+  /** Milliseconds that were left of the deadline at start. */
+  #timeoutMs = 0;
+  #compressing = true;
+  /** Why the call ends, when that was settled here. */
+  #failure: Status | null = null;
+
+  constructor(
+    method: MethodDescriptor<Req, Res>,
+    options: CallOptions,
+    source: StreamSource,
+    config: ClientCallConfig,
+  ) {
+    super();
+    this.#method = method;
+    this.#options = options;
+    this.#source = source;
+    this.#config = config;
+  }
+
+  start(listener: ClientCallListener<Res>, headers: Metadata): void {
+    if (this.#listener !== null) throw new IllegalStateError('Already started');
+    if (this.#state === 'cancelled') throw new IllegalStateError('call was cancelled');
+    if (!listener || !headers) throw new TypeError('start needs a listener and headers');
+    this.#state = 'open';
+    this.#listener = listener;
+    this.#context = new AsyncResource('HalfcloseClientCall', { requireManualDestroy: true });
+    const refusal = this.#refusal();
+    if (refusal !== null) {
+      this.#failure = refusal;
+      process.nextTick(tellRefused, this);
+      return;
+    }
+    this.#stream = this.#source.newStream(this.#method as MethodDescriptor<unknown, unknown>, this.#streamOptions());
+    this.#stream.start(headers, this);
+    this.#watchForEnd();
+  }
+
+  /** Why this call gets no stream at all, or null. */
+  #refusal(): Status | null {
+    const { signal, deadline, compression } = this.#options;
+    if (signal?.aborted === true) return abortStatus(signal);
+    if (compression !== null && this.#config.compressors.get(compression) === null) {
+      return Status.INTERNAL.withDescription(`Unable to find compressor by name ${compression}`);
+    }
+    if (deadline === null) return null;
+    this.#timeoutMs = deadline.remainingMs();
+    if (this.#timeoutMs > 0) return null;
+    const late = (-this.#timeoutMs / 1000).toFixed(3);
+    return Status.DEADLINE_EXCEEDED.withDescription(`ClientCall started after its deadline was exceeded ${late} s ago`);
+  }
+
+  #streamOptions(): StreamOptions {
+    const { compressors } = this.#config;
+    const options = this.#options;
+    return {
+      authority: options.authority,
+      deadline: options.deadline,
+      waitForReady: options.waitForReady,
+      compressor: compressors.get(options.compression ?? IDENTITY.name) ?? IDENTITY,
+      decompressors: compressors,
+      maxInboundMessageBytes: options.maxInboundMessageBytes ?? this.#config.maxInboundMessageBytes,
+      onReadyThresholdBytes: options.onReadyThresholdBytes ?? DEFAULT_ON_READY_THRESHOLD_BYTES,
+    };
+  }
+
+  /** Arms what may end the call from outside; after the stream's start, because a stream takes no cancel before it. */
+  #watchForEnd(): void {
+    const { signal, deadline } = this.#options;
+    if (deadline !== null) this.#deadlineTimer = this.#config.clock.schedule(this.#timeoutMs, this);
+    // The call is the signal's listener itself: one registration to take back, and no closure.
+    signal?.addEventListener('abort', this);
+  }
+
+  /** The deadline has passed. For the clock. */
+  onTimer(): void {
+    this.#end(this.#deadlineStatus());
+  }
+
+  /** The signal was aborted. For the signal. */
+  handleEvent(): void {
+    const { signal } = this.#options;
+    if (signal !== null) this.#end(abortStatus(signal));
+  }
+
+  #deadlineStatus(): Status {
+    const progress = this.#stream === null ? '' : ` (${this.#stream.describeProgress()})`;
+    return Status.DEADLINE_EXCEEDED.withDescription(
+      `deadline exceeded after ${(this.#timeoutMs / 1000).toFixed(3)} s${progress}`,
+    );
+  }
+
+  request(count: number): void {
+    this.#checkStarted();
+    checkPermitCount(count);
+    if (this.#failure === null) this.#stream?.request(count);
+  }
+
+  sendMessage(message: Req): void {
+    this.#checkStarted();
+    if (this.#state === 'cancelled') throw new IllegalStateError('call was cancelled');
+    if (this.#state === 'half-closed') throw new IllegalStateError('call was half-closed');
+    if (this.#closed || this.#failure !== null) return;
+    let payload: Uint8Array;
+    try {
+      payload = this.#method.requestMarshaller.serialize(message);
+    } catch (error) {
+      this.#end(Status.CANCELLED.withDescription('Failed to stream message').withCause(error));
+      return;
+    }
+    const limit = this.#options.maxOutboundMessageBytes;
+    if (limit !== null && payload.length > limit) {
+      const status = Status.RESOURCE_EXHAUSTED.withDescription(`message too large ${payload.length} > ${limit}`);
+      this.#end(Status.CANCELLED.withDescription('Failed to stream message').withCause(new StatusError(status)));
+      return;
+    }
+    this.#stream?.writeMessage(payload, this.#compressing ? 0 : WriteFlag.NO_COMPRESS);
+  }
+
+  isReady(): boolean {
+    this.#checkStarted();
+    return this.#state === 'open' && !this.#closed && this.#failure === null && this.#stream?.isReady() === true;
+  }
+
+  halfClose(): void {
+    this.#checkStarted();
+    if (this.#state === 'cancelled') throw new IllegalStateError('call was cancelled');
+    if (this.#state === 'half-closed') throw new IllegalStateError('call already half-closed');
+    this.#state = 'half-closed';
+    if (this.#failure === null) this.#stream?.halfClose();
+  }
+
+  cancel(description: string | null, cause?: unknown): void {
+    if (this.#state === 'cancelled') return;
+    const missing = description === null && (cause === undefined || cause === null);
+    if (missing) process.emitWarning('a call was cancelled without a description or a cause', 'HalfcloseWarning');
+    this.#state = 'cancelled';
+    const reason = missing ? new Error('Cancelled without a message or cause') : (cause ?? undefined);
+    this.#end(Status.CANCELLED.withDescription(description ?? 'Call cancelled without message').withCause(reason));
+  }
+
+  setMessageCompression(enabled: boolean): void {
+    this.#checkStarted();
+    this.#compressing = enabled;
+  }
+
+  getAttributes(): Attributes {
+    return this.#stream?.getAttributes() ?? Attributes.EMPTY;
+  }
+
+  #checkStarted(): void {
+    if (this.#listener === null) throw new IllegalStateError('Not started');
+  }
+
+  /** Settles how the call ends and cancels the stream, which will then tell onClose on a later tick. */
+  #end(status: Status): void {
+    if (this.#closed || this.#failure !== null) return;
+    this.#failure = status;
+    this.#stream?.cancel(status);
+  }
+
+  /** Calls a method of the listener in the async context of start. */
+  #tell<A, B>(method: ((this: ClientCallListener<Res>, a: A, b: B) => void) | undefined, a: A, b?: B): void {
+    if (method !== undefined && this.#listener !== null) this.#context?.runInAsyncScope(method, this.#listener, a, b);
+  }
+
+  onHeaders(headers: Metadata): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#tell(this.#listener?.onHeaders, headers);
+    } catch (error) {
+      this.#listenerThrew('Failed to read headers', error);
+    }
+  }
+
+  onMessage(payload: Uint8Array): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#tell(this.#listener?.onMessage, this.#method.responseMarshaller.deserialize(payload));
+    } catch (error) {
+      this.#listenerThrew('Failed to read message.', error);
+    }
+  }
+
+  onReady(): void {
+    if (this.#failure !== null || this.#method.clientSendsOneMessage) return;
+    try {
+      this.#tell(this.#listener?.onReady, 0);
+    } catch (error) {
+      this.#listenerThrew('Failed to call onReady.', error);
+    }
+  }
+
+  onWritten(count: number): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#tell(this.#listener?.onWritten, count);
+    } catch (error) {
+      this.#listenerThrew('Failed to call onWritten.', error);
+    }
+  }
+
+  #listenerThrew(description: string, error: unknown): void {
+    reportFailure(this.#config.onListenerError, error, this.#method.path);
+    this.#end(Status.CANCELLED.withDescription(description).withCause(error));
+  }
+
+  /** The stream has closed: the one gate to the listener's onClose. */
+  onClose(status: Status, trailers: Metadata): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#config.clock.cancel(this.#deadlineTimer);
+    this.#options.signal?.removeEventListener('abort', this);
+    const settled = this.#failure ?? this.#lateStatus(status);
+    const ours = settled !== status || this.#failure !== null;
+    try {
+      this.#tell(this.#listener?.onClose, settled, ours ? new Metadata() : trailers);
+    } catch (error) {
+      reportFailure(this.#config.onListenerError, error, this.#method.path);
+    }
+    this.#context?.emitDestroy();
+  }
+
+  /**
+   * A server whose timer fires first can only reset the stream: a CANCELLED after our deadline was the deadline.
+   * Source: PROTOCOL-HTTP2 "Errors", io.grpc.internal.ClientCallImpl.
+   */
+  #lateStatus(status: Status): Status {
+    const late = status.code === Code.CANCELLED && this.#options.deadline?.isExpired() === true;
+    return late ? this.#deadlineStatus() : status;
+  }
+
+  /** The tick after a start that got no stream. */
+  onRefused(): void {
+    this.onClose(this.#failure ?? Status.CANCELLED, new Metadata());
+  }
+}
+
+function tellRefused(call: StreamClientCall<never, never>): void {
+  call.onRefused();
+}
+
+function abortStatus(signal: AbortSignal): Status {
+  const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
+  const status = timedOut ? Status.DEADLINE_EXCEEDED : Status.CANCELLED;
+  return status.withDescription(timedOut ? 'the signal timed out' : 'the signal was aborted').withCause(signal.reason);
+}
