@@ -1,6 +1,6 @@
 /**
- * Latch: something that happens once, and who waits for it, each for a limited time. Above: Server and the channels, for
- * awaitTermination. Below: Clock. Holds: each waiter is told once, and its timer is gone when it has been.
+ * Latch: something that happens once, and who waits for it, each for a limited time. Above: Server and the channels,
+ * for awaitTermination. Below: Clock. Holds: each waiter is told once, and its timer is gone when it has been.
  */
 import type { Clock, Timer } from './clock.ts';
 
@@ -49,8 +49,8 @@ export class Latch {
   }
 
   /**
-   * Tells `callback` when it happens, at once if it has, or after `timeoutMs`. `Infinity` waits for ever, without a timer;
-   * zero or less never waits. Throws RangeError for NaN.
+   * Tells `callback` when it happens, at once if it has, or after `timeoutMs`. `Infinity` waits for ever, without a
+   * timer; zero or less never waits. Throws RangeError for NaN.
    */
   wait(timeoutMs: number, callback: LatchCallback): void {
     if (Number.isNaN(timeoutMs)) throw new RangeError('a timeout must be a number of milliseconds, not NaN');

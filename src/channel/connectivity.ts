@@ -1,0 +1,48 @@
+/**
+ * Connectivity: the state of a connection over time, and who wants to hear of it. Above: Subchannel and the channels.
+ * Holds: only the moves below; SHUTDOWN is for ever. A move tells its watchers in the next tick, never inside it.
+ *
+ *   IDLE → CONNECTING → READY → IDLE        a READY one that is lost never reconnects by itself
+ *   CONNECTING → TRANSIENT_FAILURE → CONNECTING | IDLE
+ *   any → SHUTDOWN
+ *
+ * Source: grpc doc/connectivity-semantics-and-api.md, io.grpc.internal.ConnectivityStateManager.
+ */
+import { invariant } from '../values/invariant.ts';
+
+/** Whether there is a connection, one is being made, or none is wanted. Source: io.grpc.ConnectivityState. */
+export type ConnectivityState = 'IDLE' | 'CONNECTING' | 'READY' | 'TRANSIENT_FAILURE' | 'SHUTDOWN';
+
+const MOVES: { readonly [from in ConnectivityState]: readonly ConnectivityState[] } = {
+  IDLE: ['CONNECTING', 'SHUTDOWN'],
+  CONNECTING: ['READY', 'TRANSIENT_FAILURE', 'SHUTDOWN'],
+  READY: ['IDLE', 'SHUTDOWN'],
+  TRANSIENT_FAILURE: ['CONNECTING', 'IDLE', 'SHUTDOWN'],
+  SHUTDOWN: [],
+};
+
+/** A state and its watchers. Starts IDLE. */
+export class Connectivity {
+  #state: ConnectivityState = 'IDLE';
+  #watchers: (() => void)[] = [];
+
+  get state(): ConnectivityState {
+    return this.#state;
+  }
+
+  /** Moves on; nothing happens when `next` is the state already. */
+  moveTo(next: ConnectivityState): void {
+    if (next === this.#state) return;
+    invariant(MOVES[this.#state].includes(next), `connectivity went from ${this.#state} to ${next}`);
+    this.#state = next;
+    const watchers = this.#watchers;
+    this.#watchers = [];
+    for (const watcher of watchers) process.nextTick(watcher);
+  }
+
+  /** Calls `watcher` once, in a tick of its own: as soon as the state is no longer `source`, which may be now. */
+  whenChangedFrom(source: ConnectivityState, watcher: () => void): void {
+    if (this.#state === source) this.#watchers.push(watcher);
+    else process.nextTick(watcher);
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * halfclose: gRPC for Node.js on node:http2. The public surface of the core; what is not here is internal. The codecs have
+ * entry points of their own: halfclose/protobuf-es and halfclose/protobufjs.
+ */
+
+export { CallOptionKey, CallOptions } from './call/call-options.ts';
+export type { Channel } from './call/channel.ts';
+export { ClientCall, ClientCallListener } from './call/client-call.ts';
+export {
+  CheckedForwardingClientCall,
+  type ClientInterceptor,
+  FailedClientCall,
+  ForwardingClientCall,
+  ForwardingClientCallListener,
+  interceptChannel,
+  interceptChannelForward,
+} from './call/client-interceptor.ts';
+export type { FailureHook } from './call/failure-hooks.ts';
+export { ServerCall, type ServerCallHandler, ServerCallListener } from './call/server-call.ts';
+export {
+  ForwardingServerCall,
+  ForwardingServerCallListener,
+  interceptHandler,
+  interceptHandlerForward,
+  type ServerInterceptor,
+} from './call/server-interceptor.ts';
+export type { BackoffOptions } from './channel/backoff.ts';
+export type { ConnectivityState } from './channel/connectivity.ts';
+export { createChannel, type Http2ChannelOptions } from './channel/create-channel.ts';
+export { type ChannelOptions, DirectChannel } from './channel/direct-channel.ts';
+export { ChannelCredentials, type TlsClientOptions } from './credentials/channel-credentials.ts';
+export { ServerCredentials, type TlsServerOptions } from './credentials/server-credentials.ts';
+export {
+  BROTLI,
+  type CompressionCallback,
+  type Compressor,
+  CompressorRegistry,
+  DEFLATE,
+  GZIP,
+  IDENTITY,
+  InflationLimitError,
+  ZSTD,
+} from './framing/compressor.ts';
+export { type HandlerRegistry, type RegisteredMethod, ServiceDefinition } from './server/method-registry.ts';
+export { Server, type ServerOptions } from './server/server.ts';
+export type { Http2Address } from './transport/http2/client-transport.ts';
+export type { Http2ListenAddress } from './transport/http2/server-listener.ts';
+export {
+  AttributeKey,
+  Attributes,
+  formatAddress,
+  LOCAL_ADDRESS,
+  REMOTE_ADDRESS,
+  SECURITY_LEVEL,
+  type SecurityLevel,
+  type SocketAddress,
+  TLS_FACTS,
+  type TlsFacts,
+} from './values/attributes.ts';
+export { type Clock, SYSTEM_CLOCK, type Timer, type TimerTask } from './values/clock.ts';
+export { Deadline } from './values/deadline.ts';
+export { IllegalStateError } from './values/illegal-state-error.ts';
+export { Metadata, type MetadataInit, type MetadataValue } from './values/metadata.ts';
+export {
+  BYTES_MARSHALLER,
+  type Idempotency,
+  type Marshaller,
+  MethodDescriptor,
+  type MethodInit,
+  type MethodKind,
+  type ServiceDescriptor,
+} from './values/method.ts';
+export { Code, type CodeName, Status } from './values/status.ts';
+export { StatusError } from './values/status-error.ts';
