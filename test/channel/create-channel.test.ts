@@ -1,0 +1,58 @@
+/** createChannel: what is a target, and what its authority. Calls over it: test/server/server.test.ts. */
+import { createChannel } from '../../src/channel/create-channel.ts';
+import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
+import { assert, suite } from '../support/suite.ts';
+
+const test = suite('createChannel');
+
+function authorityOf(target: string, authority?: string): string {
+  const options = authority === undefined ? {} : { authority };
+  return createChannel(target, ChannelCredentials.insecure(), options).authority();
+}
+
+test('takes host:port, [v6]:port and unix:path, and makes the authority of them', () => {
+  assert.is(authorityOf('example.com:50051'), 'example.com:50051');
+  assert.is(authorityOf('localhost:1'), 'localhost:1');
+  assert.is(authorityOf('10.0.0.1:65535'), '10.0.0.1:65535');
+  assert.is(authorityOf('[::1]:50051'), '[::1]:50051');
+  assert.is(authorityOf('unix:/run/some.sock'), 'localhost');
+  assert.is(authorityOf('unix:///run/some.sock'), 'localhost');
+  assert.is(authorityOf('unix:some.sock'), 'localhost');
+});
+
+test('lets the options name another authority', () => {
+  assert.is(authorityOf('10.0.0.1:443', 'example.com'), 'example.com');
+  assert.is(authorityOf('unix:/run/some.sock', 'example.com'), 'example.com');
+});
+
+const BAD = [
+  '',
+  'example.com',
+  'example.com:',
+  ':50051',
+  'example.com:0',
+  'example.com:65536',
+  'example.com:grpc',
+  'example.com:-1',
+  '::1:50051',
+  '[::1]',
+  '[example.com]:50051',
+  'https://example.com:443',
+  'dns:///example.com:443',
+  'user@example.com:443',
+  'two words:443',
+  'unix:',
+  'unix://some.host/run/some.sock',
+];
+
+test('refuses what is not a target, in words that say what is', () => {
+  for (const target of BAD) {
+    assert.throws(
+      () => authorityOf(target),
+      (error: unknown) => error instanceof TypeError && /host:port/.test(error.message),
+      `took '${target}'`,
+    );
+  }
+});
+
+test.run();
