@@ -18,6 +18,7 @@ import {
   type IncomingHttpStatusHeader,
 } from 'node:http2';
 import { Attributes, formatAddress, REMOTE_ADDRESS } from '../../values/attributes.ts';
+import { invariant } from '../../values/invariant.ts';
 import { Metadata } from '../../values/metadata.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
@@ -156,6 +157,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   cancel(reason: Status): void {
+    invariant(!reason.isOk, 'a stream is never cancelled with OK');
     this.#abort(reason, this.#state === 'open' ? 'processed' : 'not-sent');
   }
 
@@ -362,10 +364,10 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       return;
     }
     if (this.#finale === null) {
-      // A reset or a lost connection ends the data too; what it means is settled by onHttp2Closed. After NO_ERROR there is
-      // nothing to settle, and with writes held back that close comes only once we let go of the stream.
+      // A reset or a lost connection ends the data too; what it means is settled by onHttp2Closed. After a reset with
+      // NO_ERROR there is nothing to settle, and with writes held back that close comes only once we let go of the stream.
       const rstCode = this.http2?.rstCode ?? constants.NGHTTP2_NO_ERROR;
-      if (rstCode !== constants.NGHTTP2_NO_ERROR) return;
+      if (rstCode !== constants.NGHTTP2_NO_ERROR || this.#host.connectionLoss() !== null) return;
       this.#finale = withoutStatus();
     }
     this.endOfInput();

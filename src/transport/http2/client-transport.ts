@@ -93,7 +93,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     this.#credentials = options.credentials;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
-    this.#tuning = completeTuning(options);
+    this.#tuning = completeTuning(options, 'path' in options.address ? 'unix' : 'tcp');
     this.scheme = options.credentials.tls === null ? 'http' : 'https';
     this.authority = options.authority;
     this.userAgent = options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`;
@@ -130,7 +130,9 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
       return;
     }
     this.#socket = socket;
-    socket.on('error', (error) => this.#noteError(error));
+    // node:http2: after a TLS alert behind the handshake, such as a refused client certificate, the session waits for its
+    // socket for ever (test/transport/http2/tls.test.ts).
+    socket.on('error', (error) => this.fail(error));
     this.#startSession(socket);
   }
 
@@ -174,7 +176,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
 
   #destroy(): void {
     this.#session?.destroy();
-    // node:http2: a session that is destroyed while it connects, or whose TLS peer is silent, leaves its socket open
+    // node:http2: a session that is destroyed while it connects leaves its socket connecting
     // (test/transport/http2/connect.test.ts).
     this.#socket?.destroy();
   }

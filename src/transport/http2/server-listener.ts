@@ -61,7 +61,7 @@ export class Http2ServerListener implements ServerListener {
   constructor(address: Http2ListenAddress, credentials: ServerCredentials, options: Http2ServerOptions = {}) {
     this.#address = address;
     this.#secure = credentials.tls !== null;
-    this.#tuning = completeTuning(options);
+    this.#tuning = completeTuning(options, 'path' in address ? 'unix' : 'tcp');
     this.#config = {
       clock: options.clock ?? SYSTEM_CLOCK,
       compressors: options.compressors ?? CompressorRegistry.DEFAULT,

@@ -17,9 +17,13 @@ import {
 
 /** Flow-control windows and header limits of one end; each with its default. */
 export interface SessionTuning {
-  /** Bytes that the peer may send ahead on one stream. Default 1 MiB. */
+  /** Bytes that the peer may send ahead on one stream. Default 512 KiB. */
   readonly streamWindowBytes?: number;
-  /** Bytes that the peer may send ahead on all streams together. Default 4 MiB. */
+  /**
+   * Bytes that the peer may send ahead on all streams together. Default 512 KiB over TCP, 64 KiB over a Unix socket. The
+   * sockets' own buffers must be able to hold as much: two Node processes that both write more than that at once wait for each
+   * other for ever.
+   */
   readonly connectionWindowBytes?: number;
   /**
    * The largest header list to accept, in bytes (RFC 9113 §6.5.2). Default 8 KiB. Twice as much is advertised: between the
@@ -31,11 +35,21 @@ export interface SessionTuning {
 /** SessionTuning with nothing left out. */
 export type Tuning = Required<SessionTuning>;
 
-/** Fills in the defaults. Throws RangeError for what is not a size. */
-export function completeTuning(tuning: SessionTuning): Tuning {
+const STREAM_WINDOW_BYTES = 512 * 1024;
+
+// node:http2: a session does not read while a write of its own is under way, so two ends whose writes fill the socket
+// buffers wait for ever (test/transport/http2/both-write.test.ts). What is under way towards us never exceeds our window:
+// if the buffers hold that much, the peer's write comes to its end, and with it the waiting. Loopback and Ethernet
+// sockets of Linux were seen to hold 1 MiB and not 4, its Unix sockets 128 KiB and not 256.
+const TCP_CONNECTION_WINDOW_BYTES = 512 * 1024;
+const UNIX_CONNECTION_WINDOW_BYTES = 65_535;
+
+/** Fills in the defaults for a connection by TCP, or by a Unix socket. Throws RangeError for what is not a size. */
+export function completeTuning(tuning: SessionTuning, carrier: 'tcp' | 'unix'): Tuning {
+  const connectionWindowBytes = carrier === 'tcp' ? TCP_CONNECTION_WINDOW_BYTES : UNIX_CONNECTION_WINDOW_BYTES;
   const complete: Tuning = {
-    streamWindowBytes: tuning.streamWindowBytes ?? 1024 * 1024,
-    connectionWindowBytes: tuning.connectionWindowBytes ?? 4 * 1024 * 1024,
+    streamWindowBytes: tuning.streamWindowBytes ?? STREAM_WINDOW_BYTES,
+    connectionWindowBytes: tuning.connectionWindowBytes ?? connectionWindowBytes,
     maxInboundMetadataBytes: tuning.maxInboundMetadataBytes ?? 8 * 1024,
   };
   for (const [name, bytes] of Object.entries(complete)) {
