@@ -29,13 +29,13 @@ import { encodeTimeout } from './grpc-timeout.ts';
 import {
   type InboundHead,
   isGrpcContentType,
-  listBytes,
   longestField,
   MAX_FIELD_BYTES,
   parseHead,
   type RequestHead,
   readStatus,
   requestHeaders,
+  sentListBytes,
 } from './headers.ts';
 import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import { type Goaway, isNeverSent, statusOfGoaway, statusOfHttpStatus, statusOfReset } from './status-mapping.ts';
@@ -187,14 +187,12 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       return;
     }
     const metadata = this.#headers ?? new Metadata();
-    const excess = this.#headerExcess(metadata);
-    if (excess !== null) {
-      this.#giveSlotBack(Status.RESOURCE_EXHAUSTED.withDescription(excess));
-      return;
-    }
     const timeout =
       remainingMs === null || remainingMs === Number.POSITIVE_INFINITY ? null : encodeTimeout(remainingMs);
-    this.#open(session, requestHeaders(this.#requestHead(timeout), metadata));
+    const headers = requestHeaders(this.#requestHead(timeout), metadata);
+    const excess = metadata.size === 0 ? null : this.#headerExcess(metadata, headers);
+    if (excess === null) this.#open(session, headers);
+    else this.#giveSlotBack(Status.RESOURCE_EXHAUSTED.withDescription(excess));
   }
 
   #giveSlotBack(status: Status): void {
@@ -225,11 +223,10 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     };
   }
 
-  #headerExcess(metadata: Metadata): string | null {
-    if (metadata.size === 0) return null;
-    const bytes = listBytes(metadata);
+  #headerExcess(metadata: Metadata, headers: ReturnType<typeof requestHeaders>): string | null {
+    const bytes = sentListBytes(headers);
     const limit = this.#host.peerMaxHeaderListBytes;
-    if (bytes > limit) return `request metadata of ${bytes} bytes exceed the ${limit} that the server takes`;
+    if (bytes > limit) return `request headers of ${bytes} bytes exceed the ${limit} that the server takes`;
     const longest = longestField(metadata);
     if (longest > MAX_FIELD_BYTES)
       return `a metadata field of ${longest} bytes exceeds the ${MAX_FIELD_BYTES} that HTTP/2 peers survive`;

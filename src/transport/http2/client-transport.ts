@@ -19,6 +19,7 @@ import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
 import type { ClientTransport, ClientTransportListener, StreamOptions } from '../transport.ts';
+import { USER_AGENT } from '../user-agent.ts';
 import { type ClientStreamHost, Http2ClientStream } from './client-stream.ts';
 import {
   completeTuning,
@@ -49,9 +50,6 @@ export interface Http2ClientOptions extends SessionTuning {
 
 /** Default bound for connecting. Source: grpc doc/connection-backoff.md, MIN_CONNECT_TIMEOUT. */
 const CONNECT_TIMEOUT_MS = 20_000;
-
-/** Ours, behind whatever the application put in front. Form: PROTOCOL-HTTP2 "User Agents". */
-const USER_AGENT = 'grpc-node-halfclose/0.1.0';
 
 type State = 'idle' | 'connecting' | 'ready' | 'closed';
 

@@ -8,6 +8,7 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { Metadata, toBase64 } from '../../values/metadata.ts';
 import { Code, Status } from '../../values/status.ts';
+import { FIELD_OVERHEAD_BYTES, isReserved, listBytes, wireLength } from '../wire-metadata.ts';
 import { decodeMessage, encodeMessage, truncateEncoded } from './percent-coding.ts';
 
 /** What a request block says, but for the caller's metadata. */
@@ -22,30 +23,6 @@ export interface RequestHead {
   readonly encoding: string | null;
   readonly acceptEncoding: string;
 }
-
-/** Names that the library writes itself; in a user's Metadata they are left out. */
-const RESERVED: ReadonlySet<string> = new Set([
-  'accept-encoding',
-  'connection',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'date',
-  'grpc-accept-encoding',
-  'grpc-encoding',
-  'grpc-message',
-  'grpc-message-type',
-  'grpc-status',
-  'grpc-timeout',
-  'host',
-  'http2-settings',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'transfer-encoding',
-  'upgrade',
-  'user-agent',
-]);
 
 // node:http2: names that node sends once at most; an array of two throws ERR_HTTP2_HEADER_SINGLE_VALUE out of request()
 // (test/transport/http2/headers.test.ts). RFC 9110 §5.3 lets a list be folded into one field.
@@ -78,9 +55,6 @@ const SENT_ONCE: ReadonlySet<string> = new Set([
   'upgrade-insecure-requests',
   'x-content-type-options',
 ]);
-
-/** The bytes that a field counts for in a header list. RFC 9113 §6.5.2. */
-const FIELD_OVERHEAD_BYTES = 32;
 
 /**
  * The longest name or value to send. node:http2: nghttp2's decoder kills the whole connection over a field above 64 KiB,
@@ -151,7 +125,7 @@ function addMetadata(headers: OutgoingHttpHeaders, metadata: Metadata): void {
   // With a prototype `constructor` and `__proto__` would not be names like any other.
   Object.setPrototypeOf(headers, null);
   for (const [name, value] of metadata) {
-    if (RESERVED.has(name) || name.startsWith(':')) continue;
+    if (isReserved(name)) continue;
     const text = typeof value === 'string' ? value : toBase64(value);
     const present = headers[name];
     if (present === undefined) headers[name] = text;
@@ -162,11 +136,13 @@ function addMetadata(headers: OutgoingHttpHeaders, metadata: Metadata): void {
   }
 }
 
-/** What a header list of this metadata counts for, in bytes. RFC 9113 §6.5.2. */
-export function listBytes(metadata: Metadata): number {
+/** What a header list counts for as it is sent, in bytes. RFC 9113 §6.5.2. */
+export function sentListBytes(headers: OutgoingHttpHeaders): number {
   let bytes = 0;
-  if (metadata.size === 0) return bytes;
-  for (const [name, value] of metadata) bytes += name.length + wireLength(value) + FIELD_OVERHEAD_BYTES;
+  for (const [name, value] of Object.entries(headers)) {
+    const values = Array.isArray(value) ? value : [value];
+    for (const one of values) bytes += name.length + `${one}`.length + FIELD_OVERHEAD_BYTES;
+  }
   return bytes;
 }
 
@@ -176,10 +152,6 @@ export function longestField(metadata: Metadata): number {
   if (metadata.size === 0) return longest;
   for (const [name, value] of metadata) longest = Math.max(longest, name.length, wireLength(value));
   return longest;
-}
-
-function wireLength(value: string | Uint8Array): number {
-  return typeof value === 'string' ? value.length : Math.ceil((value.length * 4) / 3);
 }
 
 /** A received block, request, response or trailers: the fields that gRPC knows, null where absent, and the rest. */

@@ -100,7 +100,6 @@ export class Http2ServerListener implements ServerListener {
       this.#acceptor = null;
       acceptor.onListenFailed(error);
     });
-    server.once('close', () => this.#acceptor?.onClosed());
     server.listen({ ...this.#address }, () => this.#onListening(acceptor));
   }
 
@@ -139,9 +138,17 @@ export class Http2ServerListener implements ServerListener {
   }
 
   close(): void {
-    if (this.#server.listening) this.#server.close();
+    if (!this.#server.listening) return;
+    this.#server.close();
     for (const socket of this.#handshakes.values()) socket.destroy();
+    // node:http2: a server tells `close` only once its last connection is gone, but frees its address at once
+    // (test/transport/contract-connection.ts).
+    process.nextTick(tellClosed, this.#acceptor);
   }
+}
+
+function tellClosed(acceptor: ServerAcceptor | null): void {
+  acceptor?.onClosed();
 }
 
 /** What an error of one connection means is told by its transport. */

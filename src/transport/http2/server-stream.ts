@@ -15,7 +15,15 @@ import { invariant } from '../../values/invariant.ts';
 import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import { DEFAULT_ON_READY_THRESHOLD_BYTES, type ServerStream, type ServerStreamListener } from '../stream.ts';
-import { type InboundHead, responseHeaders, trailerHeaders, trailersOnlyHeaders } from './headers.ts';
+import { listBytes } from '../wire-metadata.ts';
+import {
+  type InboundHead,
+  longestField,
+  MAX_FIELD_BYTES,
+  responseHeaders,
+  trailerHeaders,
+  trailersOnlyHeaders,
+} from './headers.ts';
 import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import { http2CodeName } from './status-mapping.ts';
 
@@ -60,6 +68,8 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
   #compressor: Compressor = IDENTITY;
   #headersSent = false;
   #closeCalled = false;
+  /** Whether it was we who reset the http2 stream. */
+  #resetHere = false;
   /** Whether the http2 stream is to be ended once all that is queued was written. */
   #endIsDue = false;
   /** What wantTrailers will send; null until close or cancel. */
@@ -127,6 +137,14 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
   sendHeaders(headers: Metadata): void {
     if (this.#headersSent || !this.isWritable) return;
+    const bytes = listBytes(headers);
+    const limit = this.#host.peerMaxHeaderListBytes;
+    if (bytes > limit || longestField(headers) > MAX_FIELD_BYTES) {
+      this.cancel(
+        Status.RESOURCE_EXHAUSTED.withDescription(`response headers of ${bytes} bytes are more than the client takes`),
+      );
+      return;
+    }
     this.#headersSent = true;
     this.framer.setCompressor(this.#compressor);
     this.#respond(responseHeaders(this.#compressor.name, this.#host.compressors.acceptEncoding, headers), RESPONSE);
@@ -198,7 +216,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     const { http2 } = this;
     if (this.#state === 'open') this.#state = 'closing';
     // node:http2: a close() any earlier than this overtakes the trailers, and they are lost (same test).
-    if (!http2.readableEnded) setImmediate(closeHttp2, http2);
+    if (!http2.readableEnded) setImmediate(leave, this);
   }
 
   cancel(reason: Status): void {
@@ -213,7 +231,28 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     const { http2 } = this;
     if (http2.destroyed || http2.closed) return;
     if (nothingQueued) this.#endWithNow(reason);
-    else http2.close(constants.NGHTTP2_CANCEL);
+    else this.#reset(constants.NGHTTP2_CANCEL);
+  }
+
+  #reset(code: number): void {
+    const { http2 } = this;
+    if (http2.destroyed || http2.closed) return;
+    this.#resetHere = true;
+    http2.close(code);
+  }
+
+  /** The client has reset the stream, or all of it is over. */
+  #destroyIfReset(): void {
+    const { http2 } = this;
+    // node:http2: destroying a stream that we have reset ourselves, while its RST_STREAM waits for the socket, can abort the
+    // process (test/transport/http2/graceful-shutdown.test.ts on 26).
+    if (http2.closed && !this.#resetHere) http2.destroy();
+  }
+
+  /** A turn after the trailers. */
+  onLeft(): void {
+    this.#destroyIfReset();
+    this.#reset(constants.NGHTTP2_NO_ERROR);
   }
 
   #endWithNow(reason: Status): void {
@@ -232,8 +271,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
       this.#failure ??= this.#trailersSent ? null : reason;
       this.#state = 'closing';
     }
-    const { http2 } = this;
-    if (!http2.destroyed && !http2.closed) http2.close(constants.NGHTTP2_CANCEL);
+    this.#reset(constants.NGHTTP2_CANCEL);
   }
 
   onChunk(chunk: Uint8Array): void {
@@ -242,7 +280,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
   onEnd(): void {
     // The end of a stream that was reset with NO_ERROR: as in onHttp2Aborted, which comes only before the response has ended.
-    if (this.http2.closed && !this.#trailersSent) destroyHttp2(this.http2);
+    if (!this.#trailersSent) this.#destroyIfReset();
     if (this.isOver) return;
     if (!this.listener.clientStreams) this.onInputEnded();
     // node:http2: a cancel by node's own client arrives as END_STREAM and then RST_STREAM; one turn of the event loop
@@ -279,10 +317,15 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
   onHttp2Aborted(): void {
     // node:http2: after RST_STREAM(NO_ERROR) the close waits until what was received is read and what was written has gone,
     // which it never will (test/transport/http2/server-cancel.test.ts).
-    process.nextTick(destroyHttp2, this.http2);
+    process.nextTick(destroyIfReset, this);
   }
 
-  /** After cancel. */
+  /** A tick after a reset. */
+  onReset(): void {
+    this.#destroyIfReset();
+  }
+
+  /** A tick after cancel. */
   onCancelled(): void {
     if (this.#state !== 'closed' && this.#failure !== null) this.#tellClose(this.#failure);
   }
@@ -318,13 +361,12 @@ function endHttp2(http2: ServerHttp2Stream): void {
   if (!http2.destroyed && !http2.closed && !http2.writableEnded) http2.end();
 }
 
-function closeHttp2(http2: ServerHttp2Stream): void {
-  if (http2.closed) http2.destroy();
-  else http2.close(constants.NGHTTP2_NO_ERROR);
+function leave(stream: Http2ServerStream): void {
+  stream.onLeft();
 }
 
-function destroyHttp2(http2: ServerHttp2Stream): void {
-  http2.destroy();
+function destroyIfReset(stream: Http2ServerStream): void {
+  stream.onReset();
 }
 
 function tellFailure(stream: Http2ServerStream): void {
