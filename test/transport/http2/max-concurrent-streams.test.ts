@@ -1,0 +1,243 @@
+/**
+ * The server's limit of streams. Calls above it wait in order in the transport, where they can be cancelled without a trace
+ * and a deadline can end them; node would hide them inside nghttp2.
+ */
+import { Deadline } from '../../../src/values/deadline.ts';
+import { Status } from '../../../src/values/status.ts';
+import { RawServer, type RawServerOptions, responseHeaders, trailers, trailersOnly } from '../../support/raw-http2.ts';
+import { assert, suite } from '../../support/suite.ts';
+import { WoundClock } from '../../support/wound-clock.ts';
+import { ClientRig, type RecordedStream } from './client-rig.ts';
+import { eventOf, nodeRequest, nodeSession } from './node-session.ts';
+
+const test = suite('Http2ClientTransport, limit of streams');
+
+/** A server that allows `limit` streams at a time. */
+const limited = (limit: number): { server: RawServerOptions } => ({
+  server: { settings: { MAX_CONCURRENT_STREAMS: limit } },
+});
+
+const ask = (rig: ClientRig, text = 'question'): RecordedStream => rig.stream('unary').start().send(text).halfClose();
+
+const answer = (rig: ClientRig, id: number): void => {
+  rig.peer.sendHeaders(id, trailersOnly(0), { endStream: true });
+};
+
+test('node: a request above the limit looks open while nothing was sent, and dies with a GOAWAY', async () => {
+  await using server = await RawServer.listen(limited(1).server);
+  await using session = nodeSession(server.port);
+  await eventOf(session, 'remoteSettings');
+  const peer = await server.connection();
+  const first = nodeRequest(session, { endStream: true });
+  const second = nodeRequest(session, { endStream: true });
+  second.resume();
+  first.resume();
+  await peer.frame('HEADERS', { stream: 1 });
+  await peer.roundTrip();
+  assert.is(second.id, 3);
+  assert.not(second.pending);
+  assert.not(peer.has('HEADERS', { stream: 3 }), peer.text());
+  const closed = eventOf(second, 'close');
+  peer.sendGoaway(2 ** 31 - 1);
+  peer.sendHeaders(1, [...responseHeaders(), ...trailers(0)], { endStream: true });
+  await closed;
+  assert.not(peer.has('HEADERS', { stream: 3 }), peer.text());
+});
+
+test('a limit of 1: a hundred calls go one after the other, in order', async () => {
+  let open = 0;
+  let most = 0;
+  const server: RawServerOptions = {
+    ...limited(1).server,
+    onFrame: (frame, peer) => {
+      if (frame.type === 'HEADERS') most = Math.max(most, ++open);
+      if (!frame.endStream) return;
+      open -= 1;
+      peer.sendHeaders(frame.stream, trailersOnly(0), { endStream: true });
+    },
+  };
+  await using rig = await ClientRig.open({ server });
+  const calls = Array.from({ length: 100 }, (_, i) => ask(rig, `${i}`));
+  for (const call of calls) assert.is(await call.outcome(), 'OK processed');
+  const payloads = calls.map((_, i) => rig.peer.messages(1 + 2 * i)[0]?.payload.toString());
+  assert.equal(
+    payloads,
+    calls.map((_, i) => `${i}`),
+  );
+  assert.is(most, 1);
+});
+
+test('a limit of 0: calls wait, and go once it is raised', async () => {
+  await using rig = await ClientRig.open(limited(0));
+  const calls = [ask(rig), ask(rig), ask(rig)];
+  await rig.peer.roundTrip();
+  assert.not(rig.peer.has('HEADERS'), rig.peer.text());
+  assert.ok(calls.every((call) => call.names.length === 0));
+  assert.match(calls[0]?.stream.describeProgress() ?? '', /^waiting for a stream slot at 127\.0\.0\.1:\d+$/);
+  rig.peer.sendSettings({ MAX_CONCURRENT_STREAMS: 2 });
+  await rig.peer.frame('HEADERS', { stream: 3 });
+  await rig.peer.roundTrip();
+  assert.not(rig.peer.has('HEADERS', { stream: 5 }), rig.peer.text());
+  answer(rig, 1);
+  await rig.peer.frame('HEADERS', { stream: 5 });
+  answer(rig, 3);
+  answer(rig, 5);
+  for (const call of calls) assert.is(await call.outcome(), 'OK processed');
+});
+
+test('a limit that is lowered leaves open streams alone and holds the next ones back', async () => {
+  await using rig = await ClientRig.open(limited(3));
+  const calls = [ask(rig), ask(rig), ask(rig)];
+  await rig.peer.frame('DATA', { stream: 5 });
+  rig.peer.sendSettings({ MAX_CONCURRENT_STREAMS: 1 });
+  await rig.peer.roundTrip();
+  const waiting = ask(rig);
+  answer(rig, 1);
+  answer(rig, 3);
+  await calls[1]?.closed;
+  await rig.peer.roundTrip();
+  assert.not(rig.peer.has('HEADERS', { stream: 7 }), rig.peer.text());
+  answer(rig, 5);
+  await rig.peer.frame('HEADERS', { stream: 7 });
+  answer(rig, 7);
+  assert.is(await waiting.outcome(), 'OK processed');
+});
+
+test('without a limit nothing waits', async () => {
+  await using rig = await ClientRig.open();
+  const calls = Array.from({ length: 150 }, () => ask(rig));
+  await rig.peer.frame('DATA', { stream: 299 });
+  for (let id = 1; id < 300; id += 2) answer(rig, id);
+  for (const call of calls) assert.is(await call.outcome(), 'OK processed');
+});
+
+test('a waiting call that is cancelled leaves no frame, and the others keep their order', async () => {
+  await using rig = await ClientRig.open(limited(1));
+  const first = ask(rig, 'first');
+  const [gone, next] = [ask(rig, 'gone'), ask(rig, 'next')];
+  await rig.peer.frame('DATA', { stream: 1 });
+  gone.cancel();
+  assert.is(await gone.outcome(), 'CANCELLED not-sent');
+  answer(rig, 1);
+  assert.is(await first.outcome(), 'OK processed');
+  await rig.peer.frame('DATA', { stream: 3 });
+  assert.equal(
+    rig.peer.messages(3).map((message) => message.payload.toString()),
+    ['next'],
+  );
+  answer(rig, 3);
+  assert.is(await next.outcome(), 'OK processed');
+  await rig.peer.roundTrip();
+  assert.not(rig.peer.has('HEADERS', { stream: 5 }), rig.peer.text());
+  assert.not(rig.peer.has('RST_STREAM'), rig.peer.text());
+});
+
+test('a cancelled call gives its slot to the next', async () => {
+  await using rig = await ClientRig.open(limited(1));
+  const first = await rig.bidi();
+  const next = ask(rig);
+  first.cancel();
+  await rig.peer.frame('HEADERS', { stream: 3 });
+  answer(rig, 3);
+  assert.is(await next.outcome(), 'OK processed');
+});
+
+test('a reset call gives its slot to the next, also while its messages are unread', async () => {
+  await using rig = await ClientRig.open(limited(1));
+  const first = await rig.bidi();
+  const next = ask(rig);
+  rig.peer.sendHeaders(1, responseHeaders());
+  rig.peer.sendData(1, Buffer.from([0, 0, 0, 0, 1, 0x61]));
+  rig.peer.sendRst(1, 'INTERNAL_ERROR');
+  await rig.peer.frame('HEADERS', { stream: 3 });
+  answer(rig, 3);
+  assert.is(await next.outcome(), 'OK processed');
+  first.request(1);
+  assert.is(await first.outcome(), 'INTERNAL processed');
+});
+
+test('messages written while waiting go out in order once there is room', async () => {
+  await using rig = await ClientRig.open(limited(1));
+  const first = await rig.unary();
+  const call = rig.stream('bidi_streaming').start().send('one').send('two').halfClose();
+  assert.not(call.stream.isReady());
+  await rig.peer.roundTrip();
+  answer(rig, 1);
+  assert.is(await first.outcome(), 'OK processed');
+  await rig.peer.frame('DATA', { stream: 3, endStream: true });
+  assert.equal(
+    rig.peer.messages(3).map((message) => message.payload.toString()),
+    ['one', 'two'],
+  );
+  answer(rig, 3);
+  assert.is(await call.outcome(), 'OK processed');
+  assert.is(call.written, 2);
+});
+
+test('the timeout on the wire is what is left after the wait', async () => {
+  const clock = new WoundClock(5_000);
+  await using rig = await ClientRig.open({ ...limited(0), client: { clock } });
+  rig
+    .stream('unary', {}, { deadline: Deadline.after(3_000, clock) })
+    .start()
+    .send('x')
+    .halfClose();
+  clock.advance(1_750);
+  rig.peer.sendSettings({ MAX_CONCURRENT_STREAMS: 1 });
+  assert.is((await rig.peer.frame('HEADERS')).header('grpc-timeout'), '1250000u');
+});
+
+test('a deadline that passed in the queue never reaches the wire, and the next call takes the slot', async () => {
+  const clock = new WoundClock(5_000);
+  await using rig = await ClientRig.open({ ...limited(0), client: { clock } });
+  const late = rig
+    .stream('unary', {}, { deadline: Deadline.after(100, clock) })
+    .start()
+    .send('late')
+    .halfClose();
+  const next = ask(rig, 'next');
+  clock.advance(100);
+  rig.peer.sendSettings({ MAX_CONCURRENT_STREAMS: 1 });
+  const { status, progress } = await late.closed;
+  assert.is(status.toString(), 'DEADLINE_EXCEEDED: the deadline passed before the request was sent');
+  assert.is(progress, 'not-sent');
+  await rig.peer.frame('DATA', { stream: 1 });
+  assert.equal(
+    rig.peer.messages(1).map((message) => message.payload.toString()),
+    ['next'],
+  );
+  answer(rig, 1);
+  assert.is(await next.outcome(), 'OK processed');
+});
+
+test('a deadline that never comes is not sent', async () => {
+  await using rig = await ClientRig.open();
+  rig.stream('bidi_streaming', {}, { deadline: Deadline.after(Number.POSITIVE_INFINITY) }).start();
+  assert.is((await rig.peer.frame('HEADERS')).header('grpc-timeout'), undefined);
+});
+
+test('shutdown lets waiting calls run, shutdownNow ends them', async () => {
+  const reason = Status.UNAVAILABLE.withDescription('leaving');
+  await using rig = await ClientRig.open(limited(1));
+  const [first, second] = [ask(rig), ask(rig)];
+  await rig.peer.frame('DATA', { stream: 1 });
+  rig.transport.shutdown(reason);
+  const refused = ask(rig);
+  assert.is(await refused.outcome(), 'UNAVAILABLE not-sent');
+  answer(rig, 1);
+  await rig.peer.frame('DATA', { stream: 3 });
+  answer(rig, 3);
+  assert.is(await first.outcome(), 'OK processed');
+  assert.is(await second.outcome(), 'OK processed');
+  await rig.listener.log.end();
+  assert.equal(rig.listener.names, ['ready', 'shutdown', 'terminated']);
+
+  await using other = await ClientRig.open(limited(1));
+  const [open, waiting] = [ask(other), ask(other)];
+  await other.peer.frame('DATA', { stream: 1 });
+  other.transport.shutdownNow(reason);
+  assert.is(await open.outcome(), 'UNAVAILABLE processed');
+  assert.is(await waiting.outcome(), 'UNAVAILABLE not-sent');
+});
+
+test.run();
