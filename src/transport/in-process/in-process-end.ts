@@ -1,0 +1,195 @@
+/**
+ * One end of a call within the process: what both ends share, which is the messages. Above: InProcessClientStream and
+ * InProcessServerStream extend it and add headers, trailers and the end. Below: the other end, PayloadQueue.
+ * Holds: nothing of one end runs inside a method of the other, but on a tick of its own, one for a whole burst; a payload
+ * leaves the sender's queue when the receiver's window has room for it, and the window empties only as permits allow. So
+ * readiness, onWritten and the order of events are those of HTTP/2.
+ */
+import type { Attributes } from '../../values/attributes.ts';
+import { addPermits } from '../../values/permits.ts';
+import { Status } from '../../values/status.ts';
+import type { Stream, StreamListener, WriteFlags } from '../stream.ts';
+import { PayloadQueue } from './payload-queue.ts';
+
+/** Bytes that an end takes in before they are asked for; one payload may go beyond it. HTTP/2's own default. */
+const WINDOW_BYTES = 65_535;
+
+/** One end of a call. */
+export abstract class InProcessEnd implements Stream {
+  protected listener: StreamListener;
+  /** The other end; null until the two have met. */
+  protected peer: InProcessEnd | null = null;
+  /** Queued bytes at which the stream stops being ready. */
+  protected onReadyThresholdBytes: number;
+  readonly #maxInboundMessageBytes: number;
+  /** Written, and not yet in the peer's window. */
+  readonly #queue = new PayloadQueue();
+  /** Received, and not yet delivered. */
+  readonly #window = new PayloadQueue();
+  #permits = 0;
+  #inputEnded = false;
+  #outputEnded = false;
+  #flushDue = false;
+  #congested = false;
+  #delivering = false;
+  /** Whether a listener method is running that deliver() did not call. */
+  #notifying = false;
+
+  protected constructor(listener: StreamListener, maxInboundMessageBytes: number, onReadyThresholdBytes: number) {
+    this.listener = listener;
+    this.#maxInboundMessageBytes = maxInboundMessageBytes;
+    this.onReadyThresholdBytes = onReadyThresholdBytes;
+  }
+
+  /** Whether the end takes part in the call no more. */
+  protected abstract get isOver(): boolean;
+  /** Whether messages may still be written. */
+  protected abstract get isWritable(): boolean;
+  abstract getAttributes(): Attributes;
+  /** Everything written is in the peer's window, and nothing will follow. Once. */
+  protected abstract onOutputDrained(): void;
+  /** Everything received was delivered, and nothing will follow. Once. */
+  protected abstract onInputDrained(): void;
+  /** A message that came is too large. */
+  protected abstract onOversized(status: Status): void;
+  /** The first thing of a flush: what goes ahead of messages. */
+  protected abstract flushHeaders(): void;
+
+  request(count: number): void {
+    if (this.isOver) return;
+    this.#permits = addPermits(this.#permits, count);
+    this.deliver();
+  }
+
+  writeMessage(payload: Uint8Array, _flags: WriteFlags): void {
+    if (!this.isWritable) return;
+    this.#queue.push(payload);
+    if (this.#queue.bytes >= this.onReadyThresholdBytes) this.#congested = true;
+    this.flushSoon();
+  }
+
+  isReady(): boolean {
+    return this.peer !== null && this.isWritable && this.#queue.bytes < this.onReadyThresholdBytes;
+  }
+
+  /** How many messages wait to be taken in by the peer. */
+  protected get queuedMessages(): number {
+    return this.#queue.length;
+  }
+
+  /** No message will follow what was written. */
+  protected endOutput(): void {
+    this.#outputEnded = true;
+    this.flushSoon();
+  }
+
+  /** Drops what was written and not taken in. */
+  protected dropQueue(): void {
+    this.#queue.clear();
+  }
+
+  /** Drops what was received and not delivered, and whatever may still come. */
+  protected dropInput(): void {
+    this.#window.clear();
+    this.peer?.flushSoon();
+  }
+
+  /** Hands over what waits, on the next tick. */
+  protected flushSoon(): void {
+    if (this.#flushDue || this.peer === null) return;
+    this.#flushDue = true;
+    process.nextTick(flush, this);
+  }
+
+  /** Hands over what waits, as far as the peer has room. */
+  flush(): void {
+    this.#flushDue = false;
+    const { peer } = this;
+    if (peer === null || this.isOver) return;
+    this.flushHeaders();
+    const written = this.#fill(peer);
+    if (written > 0) {
+      peer.deliver();
+      this.notify(onWritten, written);
+    }
+    if (this.#congested && this.isReady()) {
+      this.#congested = false;
+      this.notify(onReady, 0);
+    }
+    if (this.#outputEnded && this.#queue.length === 0 && !this.isOver) {
+      this.#outputEnded = false;
+      this.onOutputDrained();
+    }
+  }
+
+  #fill(peer: InProcessEnd): number {
+    let written = 0;
+    while (!peer.isOver && peer.#window.bytes < WINDOW_BYTES) {
+      const payload = this.#queue.shift();
+      if (payload === null) break;
+      written += 1;
+      peer.#window.push(payload);
+    }
+    return written;
+  }
+
+  /** The peer will send no more: onInputDrained follows what it sent. */
+  protected endInput(): void {
+    this.#inputEnded = true;
+    this.deliver();
+  }
+
+  /** Delivers what waits, unless a listener method is running: then the one who called it will. */
+  protected deliver(): void {
+    if (this.#delivering || this.#notifying) return;
+    this.#delivering = true;
+    while (!this.isOver && this.#permits > 0) {
+      const payload = this.#window.shift();
+      if (payload === null) break;
+      this.#permits -= 1;
+      this.peer?.flushSoon();
+      this.#deliverPayload(payload);
+    }
+    this.#delivering = false;
+    if (this.#inputEnded && this.#window.length === 0 && !this.isOver) {
+      this.#inputEnded = false;
+      this.onInputDrained();
+    }
+  }
+
+  #deliverPayload(payload: Uint8Array): void {
+    const limit = this.#maxInboundMessageBytes;
+    if (payload.length <= limit) {
+      this.listener.onMessage(payload);
+    } else {
+      const description = `gRPC message exceeds maximum size ${limit}: ${payload.length}`;
+      this.onOversized(Status.RESOURCE_EXHAUSTED.withDescription(description));
+    }
+  }
+
+  /** Calls a listener method so that what it causes is delivered after it has returned. */
+  protected notify<A>(method: (listener: StreamListener, argument: A) => void, argument: A): void {
+    if (this.isOver) return;
+    this.#notifying = true;
+    method(this.listener, argument);
+    this.#notifying = false;
+    this.deliver();
+  }
+
+  /** Tells that the stream may be written to. */
+  notifyReady(): void {
+    if (this.isWritable) this.notify(onReady, 0);
+  }
+}
+
+function flush(end: InProcessEnd): void {
+  end.flush();
+}
+
+function onWritten(listener: StreamListener, count: number): void {
+  listener.onWritten(count);
+}
+
+function onReady(listener: StreamListener): void {
+  listener.onReady();
+}
