@@ -24,21 +24,13 @@ import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
 import type { ClientStream, ClientStreamListener, StreamProgress } from '../stream.ts';
 import type { StreamOptions } from '../transport.ts';
+import { type Finale, finaleWithoutStatus, lossFinale, plainFinale, resetFinale, trailersFinale } from './finale.ts';
 import { ForeignResponse } from './foreign-response.ts';
 import { encodeTimeout } from './grpc-timeout.ts';
-import {
-  type InboundHead,
-  isGrpcContentType,
-  longestField,
-  MAX_FIELD_BYTES,
-  parseHead,
-  type RequestHead,
-  readStatus,
-  requestHeaders,
-  sentListBytes,
-} from './headers.ts';
+import { inboundFault, outboundFault } from './header-limits.ts';
+import { type InboundHead, isGrpcContentType, parseHead, type RequestHead, requestHeaders } from './headers.ts';
 import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
-import { type Goaway, isNeverSent, statusOfGoaway, statusOfHttpStatus, statusOfReset } from './status-mapping.ts';
+import type { Goaway } from './status-mapping.ts';
 
 /** What a stream needs of its connection. */
 export interface ClientStreamHost {
@@ -68,13 +60,6 @@ export interface ClientStreamHost {
 }
 
 type State = 'idle' | 'waiting' | 'open' | 'ending' | 'closed';
-
-/** How the stream ends, once that is known. */
-interface Finale {
-  readonly status: Status;
-  readonly trailers: Metadata;
-  readonly progress: StreamProgress;
-}
 
 /** A listener for the time before start(). */
 const NOBODY: ClientStreamListener = {
@@ -106,6 +91,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   #queued = false;
   #headersSeen = false;
   #foreign: ForeignResponse | null = null;
+  /** How the stream ends, once that is known. */
   #finale: Finale | null = null;
   #error: Error | null = null;
 
@@ -190,9 +176,10 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     const timeout =
       remainingMs === null || remainingMs === Number.POSITIVE_INFINITY ? null : encodeTimeout(remainingMs);
     const headers = requestHeaders(this.#requestHead(timeout), metadata);
-    const excess = metadata.size === 0 ? null : this.#headerExcess(metadata, headers);
-    if (excess === null) this.#open(session, headers);
-    else this.#giveSlotBack(Status.RESOURCE_EXHAUSTED.withDescription(excess));
+    const limit = this.#host.peerMaxHeaderListBytes;
+    const fault = metadata.size === 0 ? null : outboundFault(headers, 'request headers', limit);
+    if (fault === null) this.#open(session, headers);
+    else this.#giveSlotBack(fault);
   }
 
   #giveSlotBack(status: Status): void {
@@ -221,16 +208,6 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       encoding: compressor.name === 'identity' ? null : compressor.name,
       acceptEncoding: decompressors.acceptEncoding,
     };
-  }
-
-  #headerExcess(metadata: Metadata, headers: ReturnType<typeof requestHeaders>): string | null {
-    const bytes = sentListBytes(headers);
-    const limit = this.#host.peerMaxHeaderListBytes;
-    if (bytes > limit) return `request headers of ${bytes} bytes exceed the ${limit} that the server takes`;
-    const longest = longestField(metadata);
-    if (longest > MAX_FIELD_BYTES)
-      return `a metadata field of ${longest} bytes exceeds the ${MAX_FIELD_BYTES} that HTTP/2 peers survive`;
-    return null;
   }
 
   #open(session: ClientHttp2Session, headers: ReturnType<typeof requestHeaders>): void {
@@ -292,7 +269,8 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   #responseHead(head: InboundHead): void {
-    const fault = this.#faultOf(head, 'response headers') ?? this.#encodingFault(head.encoding);
+    const fault =
+      inboundFault(head, 'response headers', this.#host.maxInboundMetadataBytes) ?? this.#encodingFault(head.encoding);
     if (fault !== null) {
       this.#fail(fault);
       return;
@@ -307,16 +285,6 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     if (decompressor === null) return Status.INTERNAL.withDescription(`Can't find decompressor for ${encoding}`);
     this.deframer.setDecompressor(decompressor);
     return null;
-  }
-
-  /** What is wrong with a block of either kind, or null. */
-  #faultOf(head: InboundHead, what: string): Status | null {
-    if (head.brokenField !== null) {
-      return Status.INTERNAL.withDescription(`the field '${head.brokenField}' of the ${what} is not base64`);
-    }
-    const limit = this.#host.maxInboundMetadataBytes;
-    if (head.listBytes <= limit) return null;
-    return Status.RESOURCE_EXHAUSTED.withDescription(`${what} of ${head.listBytes} bytes exceed the limit of ${limit}`);
   }
 
   /** A response that is not gRPC's: its HTTP status decides, its text goes into the description. */
@@ -338,12 +306,12 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   #trailersHead(head: InboundHead, trailersOnly: boolean): void {
-    const fault = this.#faultOf(head, 'trailers');
+    const fault = inboundFault(head, 'trailers', this.#host.maxInboundMetadataBytes);
     if (fault !== null) {
       this.#fail(fault);
       return;
     }
-    this.#finale = { status: trailersStatus(head, trailersOnly), trailers: head.metadata, progress: 'processed' };
+    this.#finale = trailersFinale(head, trailersOnly);
     // node:http2: `trailers` may come before the `data` in front of it (test/transport/http2/trailers-first.test.ts);
     // what node still holds decides whether this is the end of the messages.
     if (this.http2 === null || this.http2.readableLength === 0) this.endOfInput();
@@ -365,7 +333,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       // NO_ERROR there is nothing to settle, and with writes held back that close comes only once we let go of the stream.
       const rstCode = this.http2?.rstCode ?? constants.NGHTTP2_NO_ERROR;
       if (rstCode !== constants.NGHTTP2_NO_ERROR || this.#host.connectionLoss() !== null) return;
-      this.#finale = withoutStatus();
+      this.#finale = finaleWithoutStatus();
     }
     this.endOfInput();
   }
@@ -379,49 +347,22 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     if (this.isOver) return;
     const loss = this.#finale === null ? this.#host.connectionLoss() : null;
     if (loss !== null) {
-      this.#finish(this.#lostFinale(http2, loss));
+      this.#finish(lossFinale(http2, this.#host.goaway, loss));
       return;
     }
     if (this.#foreign !== null) {
       this.#finishForeign();
       return;
     }
-    this.#finale ??= this.#resetFinale(http2);
+    this.#finale ??= resetFinale(http2, this.#host.goaway, this.#error);
     this.drainDestroyed(http2);
     this.endOfInput();
   }
 
-  /** The connection went away under the stream. */
-  #lostFinale(http2: ClientHttp2Stream, loss: Status): Finale {
-    const { goaway } = this.#host;
-    const unseen = goaway !== null && http2.id !== undefined && http2.id > goaway.lastStreamId;
-    if (unseen) return { status: statusOfGoaway(goaway), trailers: new Metadata(), progress: 'refused' };
-    const progress = http2.id === undefined ? 'not-sent' : 'processed';
-    return { status: loss, trailers: new Metadata(), progress };
-  }
-
-  /** The http2 stream was closed without trailers while the connection lives. */
-  #resetFinale(http2: ClientHttp2Stream): Finale {
-    const { goaway } = this.#host;
-    if (isNeverSent(this.#error)) {
-      const status = Status.UNAVAILABLE.withDescription('the connection takes no more streams').withCause(this.#error);
-      return { status, trailers: new Metadata(), progress: 'not-sent' };
-    }
-    if (goaway !== null && http2.id !== undefined && http2.id > goaway.lastStreamId) {
-      return { status: statusOfGoaway(goaway), trailers: new Metadata(), progress: 'refused' };
-    }
-    const { rstCode } = http2;
-    if (rstCode === constants.NGHTTP2_NO_ERROR) return withoutStatus();
-    const status = statusOfReset(rstCode).withCause(this.#error ?? undefined);
-    const refused = rstCode === constants.NGHTTP2_REFUSED_STREAM;
-    return { status, trailers: new Metadata(), progress: refused ? 'refused' : 'processed' };
-  }
-
   onDeframed(midMessage: boolean): void {
-    const finale = this.#finale ?? withoutStatus();
+    const finale = this.#finale ?? finaleWithoutStatus();
     if (midMessage && finale.status.isOk) {
-      const status = Status.INTERNAL.withDescription('Encountered end-of-stream mid-frame');
-      this.#finish({ status, trailers: new Metadata(), progress: 'processed' });
+      this.#fail(Status.INTERNAL.withDescription('Encountered end-of-stream mid-frame'));
     } else {
       this.#finish(finale);
     }
@@ -438,7 +379,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
 
   /** What the peer sent is no good: ends the stream with a status of ours. */
   #fail(status: Status): void {
-    this.#finish({ status, trailers: new Metadata(), progress: 'processed' });
+    this.#finish(plainFinale(status, 'processed'));
   }
 
   /** Ends the stream from within a method of the caller's: the listener hears of it on the next tick. */
@@ -446,7 +387,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     if (this.isOver) return;
     this.#state = 'ending';
     this.#host.leaveQueue(this);
-    this.#finale = { status, trailers: new Metadata(), progress };
+    this.#finale = plainFinale(status, progress);
     this.#release(constants.NGHTTP2_CANCEL);
     process.nextTick(tellAborted, this);
   }
@@ -468,7 +409,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   #close(): void {
     this.#state = 'closed';
     this.#host.onStreamEnded(this);
-    const { status, trailers, progress } = this.#finale ?? withoutStatus();
+    const { status, trailers, progress } = this.#finale ?? finaleWithoutStatus();
     this.listener.onClose(status, trailers, progress);
   }
 
@@ -490,21 +431,6 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       http2.close(constants.NGHTTP2_CANCEL);
     }
   }
-}
-
-/** The end of a stream that was cut off without trailers. */
-function withoutStatus(): Finale {
-  const status = Status.UNKNOWN.withDescription('the server ended the stream without a status');
-  return { status, trailers: new Metadata(), progress: 'processed' };
-}
-
-/** The status that a block of trailers tells; without grpc-status, what there is instead. */
-function trailersStatus(head: InboundHead, trailersOnly: boolean): Status {
-  if (head.status !== null) return readStatus(head.status, head.message);
-  if (!trailersOnly) return Status.UNKNOWN.withDescription('missing GRPC status in response');
-  return statusOfHttpStatus(head.httpStatus ?? 0).withDescription(
-    `HTTP status code ${head.httpStatus}\nmissing GRPC status, inferred error from HTTP status code`,
-  );
 }
 
 function onHeaders(listener: unknown, headers: Metadata): void {

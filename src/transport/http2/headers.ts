@@ -8,7 +8,8 @@
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { Metadata, toBase64 } from '../../values/metadata.ts';
 import { Code, Status } from '../../values/status.ts';
-import { FIELD_OVERHEAD_BYTES, isReserved, listBytes, wireLength } from '../wire-metadata.ts';
+import { FIELD_OVERHEAD_BYTES, isReserved, listBytes } from '../wire-metadata.ts';
+import { MAX_FIELD_BYTES, outboundFault } from './header-limits.ts';
 import { decodeMessage, encodeMessage, truncateEncoded } from './percent-coding.ts';
 
 /** What a request block says, but for the caller's metadata. */
@@ -56,11 +57,8 @@ const SENT_ONCE: ReadonlySet<string> = new Set([
   'x-content-type-options',
 ]);
 
-/**
- * The longest name or value to send. node:http2: nghttp2's decoder kills the whole connection over a field above 64 KiB,
- * on older versions without a word (test/transport/http2/headers.test.ts).
- */
-export const MAX_FIELD_BYTES: number = 64 * 1024 - 1024;
+/** What trailers have for the names of `grpc-status` and `grpc-message`, and for a few words at least. */
+const MESSAGE_ROOM_BYTES = 256;
 
 /** A request block. */
 export function requestHeaders(head: RequestHead, metadata: Metadata): OutgoingHttpHeaders {
@@ -97,17 +95,17 @@ export function responseHeaders(encoding: string, acceptEncoding: string, metada
  * metadata that would not fit is left out and said so, because a block over the limit would hide the status itself.
  */
 export function trailerHeaders(status: Status, metadata: Metadata, maxListBytes: number): OutgoingHttpHeaders {
-  const metadataBytes = listBytes(metadata);
-  const fits = metadataBytes + 256 <= maxListBytes && longestField(metadata) <= MAX_FIELD_BYTES;
+  const fields: OutgoingHttpHeaders = {};
+  addMetadata(fields, metadata);
+  const fault = metadata.size === 0 ? null : outboundFault(fields, 'trailers', maxListBytes - MESSAGE_ROOM_BYTES);
+  const omission = fault === null ? '' : ` (left out: ${fault.description})`;
+  const description = `${status.description ?? ''}${omission}`;
   const trailers: OutgoingHttpHeaders = { 'grpc-status': `${status.code}` };
-  const description = fits
-    ? status.description
-    : `${status.description ?? ''} (${metadataBytes} bytes of trailers were left out: the client takes ${maxListBytes})`;
-  if (description !== null && description !== '') {
-    const room = Math.min(MAX_FIELD_BYTES, maxListBytes - 128 - (fits ? metadataBytes : 0));
-    trailers['grpc-message'] = truncateEncoded(encodeMessage(description), room);
+  if (description !== '') {
+    const room = maxListBytes - MESSAGE_ROOM_BYTES / 2 - (fault === null ? listBytes(metadata) : 0);
+    trailers['grpc-message'] = truncateEncoded(encodeMessage(description), Math.min(MAX_FIELD_BYTES, room));
   }
-  if (fits) addMetadata(trailers, metadata);
+  if (fault === null) addMetadata(trailers, metadata);
   return trailers;
 }
 
@@ -134,24 +132,6 @@ function addMetadata(headers: OutgoingHttpHeaders, metadata: Metadata): void {
     else if (SENT_ONCE.has(name)) headers[name] = `${present},${text}`;
     else headers[name] = [`${present}`, text];
   }
-}
-
-/** What a header list counts for as it is sent, in bytes. RFC 9113 §6.5.2. */
-export function sentListBytes(headers: OutgoingHttpHeaders): number {
-  let bytes = 0;
-  for (const [name, value] of Object.entries(headers)) {
-    const values = Array.isArray(value) ? value : [value];
-    for (const one of values) bytes += name.length + `${one}`.length + FIELD_OVERHEAD_BYTES;
-  }
-  return bytes;
-}
-
-/** The length of the longest name or value, in bytes. */
-export function longestField(metadata: Metadata): number {
-  let longest = 0;
-  if (metadata.size === 0) return longest;
-  for (const [name, value] of metadata) longest = Math.max(longest, name.length, wireLength(value));
-  return longest;
 }
 
 /** A received block, request, response or trailers: the fields that gRPC knows, null where absent, and the rest. */

@@ -15,15 +15,8 @@ import { invariant } from '../../values/invariant.ts';
 import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import { DEFAULT_ON_READY_THRESHOLD_BYTES, type ServerStream, type ServerStreamListener } from '../stream.ts';
-import { listBytes } from '../wire-metadata.ts';
-import {
-  type InboundHead,
-  longestField,
-  MAX_FIELD_BYTES,
-  responseHeaders,
-  trailerHeaders,
-  trailersOnlyHeaders,
-} from './headers.ts';
+import { outboundFault } from './header-limits.ts';
+import { type InboundHead, responseHeaders, trailerHeaders, trailersOnlyHeaders } from './headers.ts';
 import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import { http2CodeName } from './status-mapping.ts';
 
@@ -137,17 +130,17 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
   sendHeaders(headers: Metadata): void {
     if (this.#headersSent || !this.isWritable) return;
-    const bytes = listBytes(headers);
+    const { acceptEncoding } = this.#host.compressors;
+    const block = responseHeaders(this.#compressor.name, acceptEncoding, headers);
     const limit = this.#host.peerMaxHeaderListBytes;
-    if (bytes > limit || longestField(headers) > MAX_FIELD_BYTES) {
-      this.cancel(
-        Status.RESOURCE_EXHAUSTED.withDescription(`response headers of ${bytes} bytes are more than the client takes`),
-      );
+    const fault = headers.size === 0 ? null : outboundFault(block, 'response headers', limit);
+    if (fault !== null) {
+      this.cancel(fault);
       return;
     }
     this.#headersSent = true;
     this.framer.setCompressor(this.#compressor);
-    this.#respond(responseHeaders(this.#compressor.name, this.#host.compressors.acceptEncoding, headers), RESPONSE);
+    this.#respond(block, RESPONSE);
     this.flushUnsent();
   }
 

@@ -13,6 +13,7 @@ import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import type { ServerTransport, ServerTransportListener } from '../transport.ts';
 import { decodeTimeout } from './grpc-timeout.ts';
+import { inboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, trailersOnlyHeaders } from './headers.ts';
 import { Http2ServerStream, type ServerStreamHost } from './server-stream.ts';
 import { errorText } from './status-mapping.ts';
@@ -123,14 +124,8 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     if (head.path === null || !/^\/.+\/[^/]+$/.test(head.path)) {
       return Status.UNIMPLEMENTED.withDescription(`Expected path of the form /service/method: ${head.path}`);
     }
-    if (head.listBytes > this.#config.maxInboundMetadataBytes) {
-      const limit = this.#config.maxInboundMetadataBytes;
-      return Status.RESOURCE_EXHAUSTED.withDescription(
-        `request headers of ${head.listBytes} bytes exceed the limit of ${limit}`,
-      );
-    }
-    if (head.brokenField !== null)
-      return Status.INTERNAL.withDescription(`the header '${head.brokenField}' is not base64`);
+    const fault = inboundFault(head, 'request headers', this.#config.maxInboundMetadataBytes);
+    if (fault !== null) return fault;
     if (head.timeout !== null && timeoutMs === null) {
       return Status.INTERNAL.withDescription(`grpc-timeout cannot be read: ${head.timeout.slice(0, 64)}`);
     }

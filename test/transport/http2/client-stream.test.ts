@@ -169,7 +169,7 @@ test('a field beyond 64 KiB is refused here, and the connection lives on', async
     const call = rig.stream('unary').start(metadata).send('x').halfClose();
     const { status, progress } = await call.closed;
     assert.is(`${status.name} ${progress}`, 'RESOURCE_EXHAUSTED not-sent');
-    assert.match(status.description ?? '', /a metadata field of \d+ bytes exceeds the 64512/);
+    assert.match(status.description ?? '', /a field of \d+ bytes in the request headers exceeds the 64512/);
   }
   const large = rig
     .stream('unary')
@@ -198,7 +198,7 @@ test('headers beyond what the server takes are refused here, our own counted in'
   await rig.peer.frame('HEADERS', { stream: 3 });
   const { status, progress } = await start(101).closed;
   assert.is(`${status.name} ${progress}`, 'RESOURCE_EXHAUSTED not-sent');
-  assert.is(status.description, `request headers of ${bytes + 1} bytes exceed the ${bytes} that the server takes`);
+  assert.is(status.description, `request headers of ${bytes + 1} bytes exceed the ${bytes} that the peer takes`);
 });
 
 test('what it waits for is told in words', async () => {

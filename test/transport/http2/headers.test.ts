@@ -5,15 +5,13 @@
 import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import fc from 'fast-check';
+import { MAX_FIELD_BYTES, outboundFault } from '../../../src/transport/http2/header-limits.ts';
 import {
   isGrpcContentType,
-  longestField,
-  MAX_FIELD_BYTES,
   parseHead,
   readStatus,
   requestHeaders,
   responseHeaders,
-  sentListBytes,
   trailerHeaders,
   trailersOnlyHeaders,
 } from '../../../src/transport/http2/headers.ts';
@@ -317,7 +315,7 @@ test('metadata that would not fit is left out, and the description says so', () 
   const trailers = trailerHeaders(Status.ABORTED.withDescription('why'), metadata, 1_000);
   assert.equal(trailers, {
     'grpc-status': '10',
-    'grpc-message': 'why (2038 bytes of trailers were left out: the client takes 1000)',
+    'grpc-message': 'why (left out: trailers of 2038 bytes exceed the 744 that the peer takes)',
   });
   const field = new Metadata({ 'x-long': 'v'.repeat(MAX_FIELD_BYTES + 1) });
   assert.is(trailerHeaders(Status.OK, field, Number.POSITIVE_INFINITY)['x-long'], undefined);
@@ -377,10 +375,16 @@ test('the size of a list counts names, values and 32 bytes a field', () => {
   assert.is(parseHead([':status', '200', 'x', 'abc']).listBytes, 7 + 3 + 32 + 1 + 3 + 32);
   assert.is(listBytes(new Metadata()), 0);
   assert.is(listBytes(new Metadata({ x: 'abc', 'y-bin': Buffer.alloc(4) })), 1 + 3 + 32 + 5 + 6 + 32);
-  assert.is(sentListBytes({ ':status': 200, x: 'abc', y: ['1', '23'] }), 42 + 36 + 34 + 35);
-  assert.is(longestField(new Metadata()), 0);
-  assert.is(longestField(new Metadata({ x: 'abc', 'y-bin': Buffer.alloc(30) })), 40);
-  assert.is(longestField(new Metadata({ 'long-name': 'v' })), 9);
+});
+
+test('a block is measured as it is sent: its size against the limit, its longest field against what peers survive', () => {
+  const block = { ':status': 200, x: 'abc', y: ['1', '23'] };
+  assert.is(outboundFault(block, 'trailers', 42 + 36 + 34 + 35), null);
+  const fault = outboundFault(block, 'trailers', 42 + 36 + 34 + 34);
+  assert.is(String(fault), 'RESOURCE_EXHAUSTED: trailers of 147 bytes exceed the 146 that the peer takes');
+  assert.is(outboundFault({ x: 'v'.repeat(MAX_FIELD_BYTES) }, 'trailers', Number.POSITIVE_INFINITY), null);
+  const long = outboundFault({ x: ['a', 'v'.repeat(MAX_FIELD_BYTES + 1)] }, 'trailers', Number.POSITIVE_INFINITY);
+  assert.match(String(long), /^RESOURCE_EXHAUSTED: a field of 64513 bytes in the trailers exceeds the 64512/);
 });
 
 test('gRPC’s content-types', () => {

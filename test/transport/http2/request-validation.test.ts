@@ -174,7 +174,11 @@ test('an unknown grpc-encoding is UNIMPLEMENTED, and the client is told what the
 
 test('a -bin header that is not base64 is INTERNAL and named', async () => {
   for (const value of ['a', '****', 'AQ=A', 'AQ===', 'A Q', 'AQ,*']) {
-    await rejects({ 'trace-bin': value }, Code.INTERNAL, /^the header 'trace-bin' is not base64$/);
+    await rejects(
+      { 'trace-bin': value },
+      Code.INTERNAL,
+      /^the field 'trace-bin' of the request headers is not base64$/,
+    );
   }
 });
 
