@@ -57,7 +57,7 @@ export interface ClientTransportListener {
 
 /** One server connection. */
 export interface ServerTransport {
-  /** Two GOAWAYs; open streams run to their end, then the connection closes. */
+  /** No new streams; open ones run to their end, then the connection closes. */
   shutdown(): void;
   /** Ends every stream with `reason` and closes the connection. */
   shutdownNow(reason: Status): void;

@@ -29,6 +29,7 @@ import { ForeignResponse } from './foreign-response.ts';
 import { encodeTimeout } from './grpc-timeout.ts';
 import { inboundFault, outboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, type RequestHead, requestHeaders } from './headers.ts';
+import { resetAndBury } from './lingering.ts';
 import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import type { Goaway } from './status-mapping.ts';
 
@@ -139,7 +140,18 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   onFramesEnd(): void {
     if (this.#state === 'waiting') this.#queue();
     // node:http2: end() from inside a write callback can wedge the session (nodejs/node#49147).
-    else process.nextTick(endHttp2, this.http2);
+    else process.nextTick(endHttp2, this);
+  }
+
+  /** The tick after the last frame. */
+  onEndDue(): void {
+    const { http2 } = this;
+    if (http2 !== null && !this.isOver && !http2.closed && !http2.writableEnded) http2.end();
+  }
+
+  /** The data is out. An empty block of trailers is sent as an empty DATA frame with END_STREAM. */
+  onWantTrailers(http2: ClientHttp2Stream): void {
+    if (!this.isOver && !http2.closed && !http2.destroyed) http2.sendTrailers({});
   }
 
   cancel(reason: Status): void {
@@ -420,16 +432,25 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     const { http2 } = this;
     if (http2 === null || http2.destroyed) return;
     http2.resume();
-    if (http2.closed) {
-      // node:http2: reset with NO_ERROR, a stream with writes that were held back never closes by itself
-      // (test/transport/http2/written.test.ts).
-      if (!http2.writableFinished) http2.destroy();
-    } else if (code === constants.NGHTTP2_CANCEL || !http2.writableEnded) {
-      http2.close(code);
-    } else if (!http2.writableFinished) {
-      // node:http2: close(NO_ERROR) waits for queued writes, which the peer may never read (test/transport/http2/cancel.test.ts).
-      http2.close(constants.NGHTTP2_CANCEL);
-    }
+    if (code === constants.NGHTTP2_NO_ERROR && http2.writableFinished && !http2.closed) return;
+    // node:http2: close() within an event of the session can corrupt the memory of the process
+    // (test/call/cancelled-calls.test.ts).
+    setImmediate(letGo, http2, code);
+  }
+}
+
+/** Closes an http2 stream that nobody listens to any more, unless it has closed by itself meanwhile. */
+function letGo(http2: ClientHttp2Stream, code: number): void {
+  if (http2.destroyed) return;
+  if (http2.closed) {
+    // node:http2: reset with NO_ERROR, a stream with writes that were held back never closes by itself
+    // (test/transport/http2/written.test.ts).
+    if (!http2.writableFinished) http2.destroy();
+  } else if (code === constants.NGHTTP2_CANCEL || !http2.writableEnded) {
+    resetAndBury(http2, code);
+  } else if (!http2.writableFinished) {
+    // node:http2: close(NO_ERROR) waits for queued writes, which the peer may never read (test/transport/http2/cancel.test.ts).
+    resetAndBury(http2, constants.NGHTTP2_CANCEL);
   }
 }
 
@@ -437,8 +458,8 @@ function onHeaders(listener: unknown, headers: Metadata): void {
   (listener as ClientStreamListener).onHeaders(headers);
 }
 
-function endHttp2(http2: ClientHttp2Stream | null): void {
-  if (http2 !== null && !http2.closed && !http2.writableEnded) http2.end();
+function endHttp2(stream: Http2ClientStream): void {
+  stream.onEndDue();
 }
 
 function announceReady(stream: Http2ClientStream): void {
@@ -486,7 +507,5 @@ function onHttp2Finish(this: ClientHttp2Stream): void {
 }
 
 function onHttp2WantTrailers(this: ClientHttp2Stream): void {
-  if (this.closed || this.destroyed) return;
-  // An empty block of trailers is sent as an empty DATA frame with END_STREAM.
-  this.sendTrailers({});
+  ownerOf<Http2ClientStream>(this).onWantTrailers(this);
 }

@@ -3,8 +3,8 @@
  * node:tls. Holds: ready means that the peer's SETTINGS have come; no more streams are open than the peer allows, the rest
  * wait here in order and can be cancelled; onShutdown comes at most once, onTerminated once and last.
  *
- *   idle ─start→ connecting ─SETTINGS→ ready ─failure, loss, last stream after shutdown→ closed
- *                    └──────────failure───────────────────────────────────────────→ closed
+ *   idle ─start→ connecting ─SETTINGS→ ready ─loss, last stream after shutdown→ closed
+ *                    └──failure, shutdownNow──┴─→ dying ─(next turn)→ closed
  *
  * Beside that, `#shutdownReason` is set once there are no new streams: by shutdown(), a GOAWAY, or the end.
  * Sources: RFC 9113 §3.4, §5.1.2, §6.8; grpc doc/connection-backoff.md (connect timeout).
@@ -51,7 +51,7 @@ export interface Http2ClientOptions extends SessionTuning {
 /** Default bound for connecting. Source: grpc doc/connection-backoff.md, MIN_CONNECT_TIMEOUT. */
 const CONNECT_TIMEOUT_MS = 20_000;
 
-type State = 'idle' | 'connecting' | 'ready' | 'closed';
+type State = 'idle' | 'connecting' | 'ready' | 'dying' | 'closed';
 
 /** One client connection. */
 export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
@@ -173,10 +173,10 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   }
 
   #destroy(): void {
-    this.#session?.destroy();
-    // node:http2: a session that is destroyed while it connects leaves its socket connecting
-    // (test/transport/http2/connect.test.ts).
-    this.#socket?.destroy();
+    if (this.#state !== 'closed') this.#state = 'dying';
+    // node:http2: up to 22, destroying or closing a session within an event of its own, with a broken frame in the same
+    // read, aborts the process (test/transport/http2/hostile-server.test.ts).
+    setImmediate(destroyBoth, this.#session, this.#socket);
   }
 
   #onConnected(session: http2.ClientHttp2Session, socket: net.Socket): void {
@@ -236,7 +236,8 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   }
 
   connectionLoss(): Status | null {
-    const gone = this.#state === 'closed' || this.#socket?.destroyed !== false || this.#session?.destroyed !== false;
+    if (this.#state === 'closed' || this.#state === 'dying') return this.#lossReason();
+    const gone = this.#socket?.destroyed !== false || this.#session?.destroyed !== false;
     return gone ? this.#lossReason() : null;
   }
 
@@ -272,7 +273,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
 
   /** After shutdown() streams that had started still open; after a GOAWAY none can. */
   get #mayOpen(): boolean {
-    return this.#goaway === null && this.#state !== 'closed';
+    return this.#goaway === null && this.#state !== 'closed' && this.#state !== 'dying';
   }
 
   #fillSlots(): void {
@@ -350,7 +351,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     // node:http2: the GOAWAY of close() overtakes the HEADERS of a request made just before, and a server then refuses it
     // (test/server/server-http2.test.ts); so there is no close() while any stream is left.
     if (this.#state === 'connecting') this.#destroy();
-    else if (!this.#session.closed && !this.#session.destroyed) this.#session.close();
+    else setImmediate(closeSession, this.#session);
   }
 
   shutdownNow(reason: Status): void {
@@ -360,6 +361,17 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     for (const stream of [...this.#streams]) stream.onShutdownNow(reason);
     this.#destroy();
   }
+}
+
+function destroyBoth(session: http2.ClientHttp2Session | null, socket: net.Socket | null): void {
+  session?.destroy();
+  // node:http2: a session that is destroyed while it connects leaves its socket connecting
+  // (test/transport/http2/connect.test.ts).
+  socket?.destroy();
+}
+
+function closeSession(session: http2.ClientHttp2Session): void {
+  if (!session.closed && !session.destroyed) session.close();
 }
 
 function describeGoaway(goaway: Goaway): string {

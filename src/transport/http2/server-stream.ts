@@ -17,6 +17,7 @@ import { Status } from '../../values/status.ts';
 import { DEFAULT_ON_READY_THRESHOLD_BYTES, type ServerStream, type ServerStreamListener } from '../stream.ts';
 import { outboundFault } from './header-limits.ts';
 import { type InboundHead, responseHeaders, trailerHeaders, trailersOnlyHeaders } from './headers.ts';
+import { resetAndBury } from './lingering.ts';
 import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import { http2CodeName } from './status-mapping.ts';
 
@@ -224,14 +225,26 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     const { http2 } = this;
     if (http2.destroyed || http2.closed) return;
     if (nothingQueued) this.#endWithNow(reason);
-    else this.#reset(constants.NGHTTP2_CANCEL);
+    else this.#cancelSoon();
+  }
+
+  #cancelSoon(): void {
+    this.#trailers = null;
+    // node:http2: close() within an event of the session can corrupt the memory of the process
+    // (test/call/cancelled-calls.test.ts).
+    setImmediate(reset, this);
+  }
+
+  /** A turn after the call was cancelled. */
+  onCancelDue(): void {
+    this.#reset(constants.NGHTTP2_CANCEL);
   }
 
   #reset(code: number): void {
     const { http2 } = this;
     if (http2.destroyed || http2.closed) return;
     this.#resetHere = true;
-    http2.close(code);
+    resetAndBury(http2, code);
   }
 
   /** The client has reset the stream, or all of it is over. */
@@ -264,7 +277,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
       this.#failure ??= this.#trailersSent ? null : reason;
       this.#state = 'closing';
     }
-    this.#reset(constants.NGHTTP2_CANCEL);
+    this.#cancelSoon();
   }
 
   onChunk(chunk: Uint8Array): void {
@@ -352,6 +365,10 @@ function onHalfClose(listener: unknown): void {
 
 function endHttp2(http2: ServerHttp2Stream): void {
   if (!http2.destroyed && !http2.closed && !http2.writableEnded) http2.end();
+}
+
+function reset(stream: Http2ServerStream): void {
+  stream.onCancelDue();
 }
 
 function leave(stream: Http2ServerStream): void {

@@ -226,9 +226,8 @@ async function fails(
     assert.is(status.code, code);
     assert.match(status.description ?? '', message);
     assert.equal(arrival.story, ['close']);
-    await client.roundTrip();
     if (stage === 'held up') {
-      assert.ok(client.has('RST_STREAM', { stream, code: 'CANCEL' }), client.text());
+      await client.frame('RST_STREAM', { stream, code: 'CANCEL' });
     } else {
       const block = await client.frame('HEADERS', { stream, endStream: true });
       assert.is(block.header('grpc-status'), String(code));
