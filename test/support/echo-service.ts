@@ -4,6 +4,7 @@
  */
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { Channel } from '../../src/call/channel.ts';
+import type { ClientCall } from '../../src/call/client-call.ts';
 import { type ServerCall, ServerCallListener } from '../../src/call/server-call.ts';
 import { type ChannelOptions, DirectChannel } from '../../src/channel/direct-channel.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
@@ -17,6 +18,7 @@ import { Status } from '../../src/values/status.ts';
 import type { Certificates, KeyPair } from './certificates.ts';
 import {
   type CallInit,
+  type CancelPoint,
   commandPair,
   customPairs,
   ECHO_KINDS,
@@ -31,7 +33,7 @@ import {
   readCommand,
   trailerPairs,
 } from './echo.ts';
-import { RecordingClientListener } from './recorder.ts';
+import { type ClientEvent, RecordingClientListener } from './recorder.ts';
 import { within } from './within.ts';
 
 const PATIENCE_MS = 5_000;
@@ -256,6 +258,38 @@ const UNKNOWN: EchoMethod = new MethodDescriptor({
   responseMarshaller: BYTES_MARSHALLER,
 });
 
+/** The requests of one call: goes out while the call is ready, then half-closes. */
+class Requests {
+  readonly #call: ClientCall<Uint8Array, Uint8Array>;
+  readonly #left: Uint8Array[];
+  readonly #single: boolean;
+  readonly #onHalfClosed: () => void;
+  #halfClosed = false;
+
+  constructor(
+    call: ClientCall<Uint8Array, Uint8Array>,
+    messages: readonly Uint8Array[],
+    single: boolean,
+    onHalfClosed: () => void,
+  ) {
+    this.#call = call;
+    this.#left = single ? messages.slice(0, 1) : [...messages];
+    this.#single = single;
+    this.#onHalfClosed = onHalfClosed;
+  }
+
+  pump(): void {
+    while (this.#left.length > 0 && (this.#single || this.#call.isReady())) {
+      const message = this.#left.shift();
+      if (message !== undefined) this.#call.sendMessage(message);
+    }
+    if (this.#left.length > 0 || this.#halfClosed) return;
+    this.#halfClosed = true;
+    this.#call.halfClose();
+    this.#onHalfClosed();
+  }
+}
+
 /** One call over any channel: sends while it is ready, half-closes, asks for one message at a time. */
 export async function callEcho(
   channel: Channel,
@@ -263,44 +297,42 @@ export async function callEcho(
   messages: readonly Uint8Array[],
   init: CallInit = {},
 ): Promise<Outcome> {
-  let options = CallOptions.DEFAULT.withCompression(init.compression ?? null);
-  if (init.timeoutMs !== undefined) options = options.withTimeout(init.timeoutMs);
-  const call = channel.newCall(method, options);
-  const left = method.clientSendsOneMessage ? messages.slice(0, 1) : [...messages];
-  let halfClosed = false;
-  const cancel = (): void => call.cancel(`cancelled ${init.cancel}`);
-  const pump = (): void => {
-    while (left.length > 0 && (method.clientSendsOneMessage || call.isReady())) {
-      const message = left.shift();
-      if (message !== undefined) call.sendMessage(message);
-    }
-    if (left.length > 0 || halfClosed) return;
-    halfClosed = true;
-    call.halfClose();
-    if (init.cancel === 'after half-close') cancel();
+  const call = channel.newCall(method, callOptions(init));
+  const cancelAt = (point: CancelPoint): boolean => {
+    if (init.cancel === point) call.cancel(`cancelled ${point}`);
+    return init.cancel === point;
   };
-  const listener: RecordingClientListener<Uint8Array> = new RecordingClientListener<Uint8Array>({
-    onHeaders: () => init.cancel === 'after headers' && cancel(),
-    onMessage: () => (init.cancel === 'after the first message' ? cancel() : call.request(1)),
-    onReady: () => pump(),
+  const requests = new Requests(call, messages, method.clientSendsOneMessage, () => cancelAt('after half-close'));
+  const listener = new RecordingClientListener<Uint8Array>({
+    onHeaders: () => cancelAt('after headers'),
+    onMessage: () => cancelAt('after the first message') || call.request(1),
+    onReady: () => requests.pump(),
   });
   const pairs = init.command === undefined ? (init.pairs ?? []) : [commandPair(init.command), ...(init.pairs ?? [])];
   listener.forbid(() => call.start(listener, new Metadata(pairs)));
   call.request(1);
-  if (init.cancel === 'at once') listener.forbid(cancel);
-  else listener.forbid(pump);
-  const slow = init.cancel === 'when slow' ? setTimeout(cancel, 60) : undefined;
-  const { status, trailers } = await listener.log.end(3 * PATIENCE_MS).then((event) => {
-    if (event.type !== 'close') throw new Error('the end of a call is its close');
-    return event;
-  });
-  clearTimeout(slow);
+  listener.forbid(() => cancelAt('at once') || requests.pump());
+  const slow = setTimeout(cancelAt, 60, 'when slow');
+  try {
+    return outcomeOf(await listener.log.end(3 * PATIENCE_MS), listener);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function callOptions(init: CallInit): CallOptions {
+  const options = CallOptions.DEFAULT.withCompression(init.compression ?? null);
+  return init.timeoutMs === undefined ? options : options.withTimeout(init.timeoutMs);
+}
+
+function outcomeOf(end: ClientEvent<Uint8Array>, listener: RecordingClientListener<Uint8Array>): Outcome {
+  if (end.type !== 'close') throw new Error('the end of a call is its close');
   const headers = listener.log.all('headers')[0]?.headers ?? null;
   return {
-    code: status.code,
-    message: status.description ?? '',
+    code: end.status.code,
+    message: end.status.description ?? '',
     headers: headers === null ? null : customPairs(headers),
     messages: listener.messages,
-    trailers: customPairs(trailers),
+    trailers: customPairs(end.trailers),
   };
 }

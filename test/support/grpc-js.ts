@@ -427,29 +427,27 @@ class GrpcJsEchoClient implements EchoClient {
     surface.on('error', () => {});
     surface.on('metadata', (metadata: GrpcJsMetadata) => {
       headers = customPairs(fromGrpcJs(metadata));
-      if (init.cancel === 'after headers') surface.cancel();
     });
-    if (init.cancel === 'after the first message') surface.on('data', () => surface.cancel());
-    if (init.cancel === 'at once') surface.cancel();
+    cancelWhenDue(surface, init.cancel);
     // Cancelled at once, grpc-js opens the stream all the same, sends whatever is written, and never resets it.
     if (streams && init.cancel !== 'at once') await write(surface, messages, () => over);
     // Cancelled in the tick of its half-close, grpc-js sends everything and no reset.
     if (init.cancel === 'after half-close') await sleep(10).then(() => surface.cancel());
-    if (init.cancel === 'when slow') await sleep(60).then(() => surface.cancel());
-    const status = await within(3 * PATIENCE_MS, ended, 'the status of a grpc-js call');
-    return {
-      code: status.code,
-      message: status.details,
-      headers,
-      messages: received,
-      trailers: customPairs(fromGrpcJs(status.metadata)),
-    };
+    const { code, details, metadata } = await within(3 * PATIENCE_MS, ended, 'the status of a grpc-js call');
+    return { code, message: details, headers, messages: received, trailers: customPairs(fromGrpcJs(metadata)) };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#clients.values()) client.close();
     await Promise.resolve();
   }
+}
+
+function cancelWhenDue(surface: Surface, point: CallInit['cancel']): void {
+  if (point === 'at once') surface.cancel();
+  if (point === 'after headers') surface.on('metadata', () => surface.cancel());
+  if (point === 'after the first message') surface.on('data', () => surface.cancel());
+  if (point === 'when slow') setTimeout(() => surface.cancel(), 60);
 }
 
 /** Writes and ends, waiting while the stream is full. */
