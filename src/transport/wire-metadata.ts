@@ -53,6 +53,6 @@ export function listBytes(metadata: Metadata): number {
 }
 
 /** The length of a value as it travels: bytes go in base64. */
-export function wireLength(value: string | Uint8Array): number {
+function wireLength(value: string | Uint8Array): number {
   return typeof value === 'string' ? value.length : Math.ceil((value.length * 4) / 3);
 }

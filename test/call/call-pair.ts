@@ -26,7 +26,7 @@ import { Arrivals } from '../transport/ends.ts';
 
 const PATIENCE_MS = 5_000;
 
-export const TEXT: Marshaller<string> = Object.freeze({
+const TEXT: Marshaller<string> = Object.freeze({
   serialize: (text: string): Uint8Array => Buffer.from(text),
   deserialize: (payload: Uint8Array): string => Buffer.from(payload).toString(),
 });

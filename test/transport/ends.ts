@@ -32,7 +32,7 @@ import { within } from '../support/within.ts';
 const PATIENCE_MS = 5_000;
 
 /** Options that say nothing in particular. */
-export const STREAM_OPTIONS: StreamOptions = Object.freeze({
+const STREAM_OPTIONS: StreamOptions = Object.freeze({
   authority: null,
   deadline: null,
   waitForReady: null,

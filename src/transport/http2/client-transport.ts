@@ -348,10 +348,13 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
 
   #closeWhenDrained(): void {
     if (this.#shutdownReason === null || this.#streams.size > 0 || this.#slots > 0 || this.#session === null) return;
+    if (this.#state === 'connecting') {
+      this.#destroy();
+      return;
+    }
     // node:http2: the GOAWAY of close() overtakes the HEADERS of a request made just before, and a server then refuses it
-    // (test/server/server-http2.test.ts); so there is no close() while any stream is left.
-    if (this.#state === 'connecting') this.#destroy();
-    else setImmediate(closeSession, this.#session);
+    // (test/server/server-http2.test.ts); so there is no close() while any stream is left. And as with destroy(), not now.
+    setImmediate(closeSession, this.#session);
   }
 
   shutdownNow(reason: Status): void {
