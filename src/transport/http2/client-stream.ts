@@ -355,6 +355,12 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   onHttp2Closed(http2: ClientHttp2Stream): void {
+    if (this.isOver && http2.rstCode !== constants.NGHTTP2_NO_ERROR) {
+      // node:http2: a server of node counts a stream that was reset for a turn longer, and refuses one above its limit that
+      // comes in the same read with ENHANCE_YOUR_CALM (test/transport/http2/max-concurrent-streams.test.ts).
+      setImmediate(freeSlot, this.#host);
+      return;
+    }
     this.#host.onSlotFree();
     if (this.isOver) return;
     const loss = this.#finale === null ? this.#host.connectionLoss() : null;
@@ -452,6 +458,10 @@ function letGo(http2: ClientHttp2Stream, code: number): void {
     // node:http2: close(NO_ERROR) waits for queued writes, which the peer may never read (test/transport/http2/cancel.test.ts).
     resetAndBury(http2, constants.NGHTTP2_CANCEL);
   }
+}
+
+function freeSlot(host: ClientStreamHost): void {
+  host.onSlotFree();
 }
 
 function onHeaders(listener: unknown, headers: Metadata): void {

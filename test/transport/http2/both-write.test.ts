@@ -83,7 +83,12 @@ async function floodBothWays(
   return received;
 }
 
-test('node: with windows beyond the socket buffers both ends stop', async () => {
+const STALL = 'node: with windows beyond the socket buffers both ends stop';
+const major = Number(process.versions.node.split('.')[0]);
+if (major >= 26) test.skip(STALL, 'from 26 on node reads while it writes');
+else test(STALL, bothStop);
+
+async function bothStop(): Promise<void> {
   const file = path.join(os.tmpdir(), `halfclose-${randomUUID()}.sock`);
   const settings = { initialWindowSize: 8 * MIB };
   const server = http2.createServer({ settings });
@@ -117,7 +122,7 @@ test('node: with windows beyond the socket buffers both ends stop', async () => 
   for (const one of sockets) one.destroy();
   server.close();
   await rm(file, { force: true });
-});
+}
 
 test('over TCP with the windows as they are by default', { timeoutMs: 30_000 }, async () => {
   const address = { host: '127.0.0.1', port: 0 };

@@ -2,9 +2,21 @@
  * The server's limit of streams. Calls above it wait in order in the transport, where they can be cancelled without a trace
  * and a deadline can end them; node would hide them inside nghttp2.
  */
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import type net from 'node:net';
 import { Deadline } from '../../../src/values/deadline.ts';
 import { Status } from '../../../src/values/status.ts';
-import { RawServer, type RawServerOptions, responseHeaders, trailers, trailersOnly } from '../../support/raw-http2.ts';
+import { encodeHeaders, encodeReset } from '../../support/http2-frame.ts';
+import {
+  RawClient,
+  RawServer,
+  type RawServerOptions,
+  requestHeaders,
+  responseHeaders,
+  trailers,
+  trailersOnly,
+} from '../../support/raw-http2.ts';
 import { assert, suite } from '../../support/suite.ts';
 import { WoundClock } from '../../support/wound-clock.ts';
 import { ClientRig, type RecordedStream } from './client-rig.ts';
@@ -43,6 +55,28 @@ test('node: a request above the limit looks open while nothing was sent, and die
   await closed;
   assert.not(peer.has('HEADERS', { stream: 3 }), peer.text());
 });
+
+const REFUSAL = 'node: a server refuses the stream that comes in one read with the reset that made room for it';
+if (Number(process.versions.node.split('.')[0]) < 22)
+  test.skip(REFUSAL, 'before 22 node forgets a reset stream at once');
+else test(REFUSAL, refusesInOneRead);
+
+async function refusesInOneRead(): Promise<void> {
+  const server = http2.createServer({ settings: { maxConcurrentStreams: 1 } });
+  server.on('stream', (stream) => stream.on('error', () => {}));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    await using peer = await RawClient.connect((server.address() as net.AddressInfo).port);
+    await peer.roundTrip();
+    peer.open(requestHeaders('/a.B/C'));
+    await peer.roundTrip();
+    peer.sendRaw(Buffer.concat([encodeReset(1, 'CANCEL'), encodeHeaders(3, requestHeaders('/a.B/C'), false)]));
+    await peer.frame('RST_STREAM', { stream: 3, code: 'ENHANCE_YOUR_CALM' });
+  } finally {
+    server.close();
+  }
+}
 
 test('a limit of 1: a hundred calls go one after the other, in order', async () => {
   let open = 0;
