@@ -37,7 +37,7 @@ export interface StreamSource {
 
 /** One client connection. */
 export interface ClientTransport extends StreamSource {
-  /** Connects. Once. */
+  /** Connects. Once. After shutdown it does nothing, and the listener hears nothing. */
   start(listener: ClientTransportListener): void;
   /** No new streams; open ones run to their end, then the connection closes. `reason` is what later streams get. */
   shutdown(reason: Status): void;

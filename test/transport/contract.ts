@@ -5,6 +5,7 @@
  */
 import type { Suite } from '../support/suite.ts';
 import { connectionContract } from './contract-connection.ts';
+import { edgeContract } from './contract-edges.ts';
 import { flowContract } from './contract-flow.ts';
 import { raceContract } from './contract-races.ts';
 import { streamContract } from './contract-stream.ts';
@@ -20,5 +21,6 @@ export function transportContract(suite: Suite, kit: TransportKit): void {
   connectionContract(test, kit);
   streamContract(test, kit);
   flowContract(test, kit);
+  edgeContract(test, kit);
   raceContract(test, kit);
 }

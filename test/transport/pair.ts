@@ -11,6 +11,8 @@ import { ClientConnection, type ClientEnd, type ServerConnection, type ServerEnd
 export interface EndOptions {
   /** The most metadata to accept in one block. Default: the transport's. */
   readonly maxInboundMetadataBytes?: number;
+  /** The largest message to accept; a client's goes by the stream. Default: the transport's. */
+  readonly maxInboundMessageBytes?: number;
 }
 
 /** One kind of transport. */

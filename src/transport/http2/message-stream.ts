@@ -95,6 +95,9 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
   }
 
   onFrame(frame: Uint8Array): void {
+    // node:http2: a write behind the peer's reset breaks the read side too: what waits there, and the end, are lost
+    // (test/transport/contract-edges.ts).
+    if (this.http2?.closed === true || this.http2?.destroyed === true) return;
     if (this.isOpen && this.http2 !== null) {
       this.#onWriteDone ??= (error) => this.#frameWritten(error ?? null);
       this.http2.write(frame, this.#onWriteDone);
