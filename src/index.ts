@@ -27,6 +27,7 @@ export {
 export type { BackoffOptions } from './channel/backoff.ts';
 export type { ConnectivityState } from './channel/connectivity.ts';
 export { createChannel, type Http2ChannelOptions } from './channel/create-channel.ts';
+export { createInProcessChannel, type InProcessChannelOptions } from './channel/create-in-process-channel.ts';
 export { type ChannelOptions, DirectChannel } from './channel/direct-channel.ts';
 export { ChannelCredentials, type TlsClientOptions } from './credentials/channel-credentials.ts';
 export { ServerCredentials, type TlsServerOptions } from './credentials/server-credentials.ts';
@@ -45,6 +46,7 @@ export { type HandlerRegistry, type RegisteredMethod, ServiceDefinition } from '
 export { Server, type ServerOptions } from './server/server.ts';
 export type { Http2Address } from './transport/http2/client-transport.ts';
 export type { Http2ListenAddress } from './transport/http2/server-listener.ts';
+export { InProcessServer, type InProcessServerOptions } from './transport/in-process/server.ts';
 export {
   AttributeKey,
   Attributes,
@@ -70,5 +72,6 @@ export {
   type MethodKind,
   type ServiceDescriptor,
 } from './values/method.ts';
+export { byReference } from './values/reference-payload.ts';
 export { Code, type CodeName, Status } from './values/status.ts';
 export { StatusError } from './values/status-error.ts';

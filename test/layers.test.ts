@@ -32,6 +32,7 @@ const LEVELS: Levels = [
   ['transport', 'transport/http2', 'transport/in-process'],
   ['call'],
   ['channel', 'server', 'reactor', 'stub'],
+  ['testing'],
 ];
 const STUB_LEVEL = 4;
 
@@ -80,6 +81,7 @@ const CASES: readonly Case[] = [
       'src/stub/client.ts': "import { D } from '../channel/managed-channel.ts';",
       'src/call/interceptor.ts': "const e = await import('../index.ts');",
       'src/server/server.ts': "import '../../test/support/suite.ts';",
+      'src/channel/direct-channel.ts': "import { Faults } from '../testing/faults.ts';",
     },
     good: {
       'src/index.ts': "export { Server } from './server/server.ts';",
@@ -88,6 +90,7 @@ const CASES: readonly Case[] = [
       'src/channel/resolver/dns.ts': "import { c } from '../subchannel.ts';",
       'src/stub/codec/protobufjs.ts':
         "import { d } from '../client.ts';\n// import { e } from '../../server/server.ts';",
+      'src/testing/in-process.ts': "import { f } from '../server/server.ts';",
     },
   },
   {
@@ -106,7 +109,7 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    title: 'no file but index.ts only passes on what others define',
+    title: 'no file but the two index.ts only passes on what others define',
     rule: barrels,
     bad: {
       'src/call/index.ts': "// All of it.\nexport * from './a.ts';\nexport type { B } from './b.ts';\n",
@@ -114,6 +117,7 @@ const CASES: readonly Case[] = [
     },
     good: {
       'src/index.ts': "export * from './call/a.ts';",
+      'src/testing/index.ts': "export { A } from './a.ts';",
       'src/call/a.ts': "import { b } from './b.ts';\nexport { b } from './b.ts';\nexport const c = b(1);\n",
       'src/call/b.ts': 'const b = (n: number): number => n;\nexport { b };\n',
     },

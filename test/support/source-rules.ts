@@ -14,6 +14,8 @@ export type Levels = readonly (readonly string[])[];
 export type Rule = (sources: Sources) => string[];
 
 const INDEX = 'src/index.ts';
+/** Entry points that have nothing of their own. */
+const INDEXES: readonly string[] = [INDEX, 'src/testing/index.ts'];
 const CODECS = 'src/stub/codec/';
 const PEERS = /^(?:protobufjs|@bufbuild\/protobuf)(?:\/|$)/;
 
@@ -105,7 +107,7 @@ export function barrels(sources: Sources): string[] {
   const found: string[] = [];
   for (const [file, source] of sources) {
     const passesOn = /\bexport\s+(?:type\s+)?[*{]/.test(source.code);
-    if (file !== INDEX && passesOn && source.code.replace(statement, '').trim() === '') found.push(file);
+    if (!INDEXES.includes(file) && passesOn && source.code.replace(statement, '').trim() === '') found.push(file);
   }
   return found;
 }
