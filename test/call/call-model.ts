@@ -32,8 +32,8 @@ export const POISON = 'poison';
 export const BROKEN = 'broken';
 
 /** How an end ends its call inside a listener. */
-export const CANCELLED_INSIDE = 'CANCELLED: inside a listener';
-export const CLOSED_INSIDE = 'NOT_FOUND: inside a listener';
+const CANCELLED_INSIDE = 'CANCELLED: inside a listener';
+const CLOSED_INSIDE = 'NOT_FOUND: inside a listener';
 
 /** The one list of what is not the same everywhere, and why. What is named here is compared only as far as it goes. */
 export const RACES = Object.freeze({
