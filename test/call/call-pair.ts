@@ -8,11 +8,13 @@ import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
 import type { ServerCall } from '../../src/call/server-call.ts';
 import { createChannel, type Http2ChannelOptions } from '../../src/channel/create-channel.ts';
+import { createInProcessChannel } from '../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../src/channel/direct-channel.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { ServerCredentials } from '../../src/credentials/server-credentials.ts';
 import { ServiceDefinition } from '../../src/server/method-registry.ts';
 import { Server, type ServerOptions } from '../../src/server/server.ts';
+import { InProcessServer } from '../../src/transport/in-process/server.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { type Marshaller, MethodDescriptor } from '../../src/values/method.ts';
 import {
@@ -79,6 +81,8 @@ export interface Failure {
 export type Handle = (call: ServerCall<string, string>, headers: Metadata) => ServerReactions<string>;
 
 export interface CallPairInit {
+  /** Over HTTP/2 for what is about HTTP/2; default: within the process, without sockets. */
+  readonly transport?: 'in-process' | 'http2';
   readonly server?: ServerOptions;
   readonly channel?: Http2ChannelOptions;
   /** Runs as the handler of every call; what it returns the listener does. Default: nothing. */
@@ -101,15 +105,20 @@ export class CallPair {
     init: CallPairInit,
     failures: Failure[],
     served: Arrivals<ServedCall>,
+    listener: InProcessServer | null,
   ) {
     this.server = server;
     this.target = target;
     this.failures = failures;
     this.served = served;
-    this.channel = createChannel(target, ChannelCredentials.insecure(), {
-      onListenerError: (error, method) => failures.push({ side: 'client', error, method }),
-      ...init.channel,
-    });
+    const onListenerError = (error: unknown, method: string): void => {
+      failures.push({ side: 'client', error, method });
+    };
+    const options = { onListenerError, ...init.channel };
+    this.channel =
+      listener === null
+        ? createChannel(target, ChannelCredentials.insecure(), options)
+        : createInProcessChannel(listener, options);
   }
 
   static async open(init: CallPairInit = {}): Promise<CallPair> {
@@ -128,9 +137,13 @@ export class CallPair {
       onHandlerError: (error, method) => failures.push({ side: 'server', error, method }),
       ...init.server,
     });
-    server.addService(service).addListener({ host: '127.0.0.1', port: 0 }, ServerCredentials.insecure());
+    const listener = init.transport === 'http2' ? null : InProcessServer.anonymous(init.server);
+    server.addService(service);
+    if (listener === null) server.addListener({ host: '127.0.0.1', port: 0 }, ServerCredentials.insecure());
+    else server.addServerListener(listener);
     await within(PATIENCE_MS, server.start(), 'the server to listen');
-    return new CallPair(server, `127.0.0.1:${server.port}`, init, failures, served);
+    const target = listener === null ? `127.0.0.1:${server.port}` : listener.name;
+    return new CallPair(server, target, init, failures, served, listener);
   }
 
   /** Connects, so that the next call meets a channel that is READY. */

@@ -75,7 +75,7 @@ test('a bidi call without messages ends OK', async () => {
 });
 
 test('ping-pong: nothing comes unasked', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { call, listener, served } = await pair.bidi();
   served.call.sendHeaders(new Metadata());
   for (let i = 0; i < 5; i += 1) {
@@ -109,7 +109,7 @@ test('cancelled after the first answer: that one, then CANCELLED', async () => {
 });
 
 test('one permit, one message; the second comes with the second, then OK', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { call, listener } = pair.start('server_streaming');
   call.sendMessage('question');
   call.halfClose();
@@ -209,7 +209,7 @@ test('inbound: exactly the limit passes, a byte more is RESOURCE_EXHAUSTED, at e
 });
 
 test('outbound: over the limit is CANCELLED, with the reason as cause', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { call, listener } = pair.start('unary', {}, CallOptions.DEFAULT.withMaxOutboundMessageSize(10));
   call.sendMessage('eleven byte');
   call.halfClose();
@@ -219,7 +219,7 @@ test('outbound: over the limit is CANCELLED, with the reason as cause', async ()
 });
 
 test('shutdown of the channel lets a bidi call run to its end', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { call, listener, served } = await pair.bidi();
   pair.channel.shutdown();
   call.sendMessage('still here');
@@ -257,7 +257,7 @@ test('code and text come back, with tabs, line ends and all of Unicode', async (
 });
 
 test('unknown method, unknown service: UNIMPLEMENTED, with the name', async () => {
-  await using pair = await CallPair.open({ methods: [METHODS.unary] });
+  await using pair = await CallPair.open({ transport: 'http2', methods: [METHODS.unary] });
   const elsewhere = new MethodDescriptor<Bytes, Bytes>({
     service: 'test.Elsewhere',
     name: 'Any',
@@ -288,7 +288,7 @@ test('an encoding that the server lacks is UNIMPLEMENTED, without the handler', 
 });
 
 test('the client’s call knows both addresses', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { call, listener, served } = await pair.bidi();
   served.call.sendHeaders(new Metadata());
   await listener.headers();

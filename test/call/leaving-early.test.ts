@@ -122,7 +122,7 @@ for (const [how, end] of [
 ] as const) {
   for (const withHeaders of [true, false]) {
     test(`the server’s side: ${how} ${withHeaders ? 'after' : 'without'} headers, while the client still sends`, async () => {
-      await using pair = await CallPair.open();
+      await using pair = await CallPair.open({ transport: 'http2' });
       await using peer = await RawClient.connect(pair.server.port);
       const stream = peer.open(requestHeaders('/test.Text/bidi_streaming'));
       peer.sendData(stream, grpcFrame(Buffer.from('unread')));
@@ -142,7 +142,7 @@ for (const [how, end] of [
 }
 
 test('the server’s side: a reset of the client ends the call, and nothing is left', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   await using peer = await RawClient.connect(pair.server.port);
   const stream = peer.open(requestHeaders('/test.Text/bidi_streaming'));
   const { call, listener } = await pair.served.next();

@@ -247,6 +247,7 @@ for (const channel of ['cold', 'warm']) {
 
 test('also of a call that waits for a stream slot', async () => {
   await using pair = await CallPair.open({
+    transport: 'http2',
     server: { maxConcurrentCallsPerConnection: 1 },
     handle: (call) => ({
       onReady: () => call.request(1),

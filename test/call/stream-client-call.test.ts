@@ -157,7 +157,7 @@ test('after halfClose the call is not ready, whatever the stream says', async ()
 });
 
 test('attributes are empty before there is a connection, the connection’s from the headers on', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { call, listener } = pair.start('bidi_streaming');
   assert.is(call.getAttributes().get(REMOTE_ADDRESS), null);
   const { call: served } = await pair.served.next();

@@ -135,7 +135,7 @@ test('the ready threshold of the call holds', async () => {
 });
 
 test('what it knows of the request: authority, deadline, security, method', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   const { served } = await pair.bidi({}, CallOptions.DEFAULT.withDeadline(Deadline.after(30_000)));
   assert.is(served.call.authority, pair.target);
   assert.ok((served.call.deadline?.remainingMs() ?? 0) > 20_000);
@@ -144,7 +144,7 @@ test('what it knows of the request: authority, deadline, security, method', asyn
 });
 
 test('the host stands in for an authority; a request with neither is refused below us', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   await using client = await RawClient.connect(pair.server.port);
   const headers = requestHeaders('/test.Text/unary').filter(([name]) => name !== ':authority');
   const refused = client.open(headers);
@@ -263,7 +263,7 @@ test('content-length and status fields of the handler do not go out', async () =
 });
 
 test('the headers of a unary answer leave with what follows them', async () => {
-  await using pair = await CallPair.open();
+  await using pair = await CallPair.open({ transport: 'http2' });
   await using client = await RawClient.connect(pair.server.port);
   const stream = client.open(requestHeaders('/test.Text/unary'));
   client.sendData(stream, grpcFrame(Buffer.from('question')), { endStream: true });
