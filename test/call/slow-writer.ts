@@ -14,6 +14,8 @@ import { MemorySampler } from '../support/memory.ts';
 /** What it sends. */
 export const MESSAGE_BYTES: number = 256 * 1024;
 export const MESSAGES = 4096;
+/** Always the same, so that what the process grows by is what the call holds. */
+const MESSAGE = Buffer.alloc(MESSAGE_BYTES, 7);
 
 export const DOWNLOAD: MethodDescriptor<Uint8Array, Uint8Array> = new MethodDescriptor({
   service: 'test.Slow',
@@ -42,7 +44,7 @@ class Writer extends ServerCallListener<Uint8Array> {
   override onReady(): void {
     while (this.#left > 0 && this.#call.isReady()) {
       this.#left -= 1;
-      this.#call.sendMessage(Buffer.alloc(MESSAGE_BYTES, this.#left));
+      this.#call.sendMessage(MESSAGE);
       if (this.#left === 0) this.#call.close(Status.OK, new Metadata());
     }
   }
