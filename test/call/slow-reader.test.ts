@@ -69,7 +69,7 @@ test('1 GiB, read one message at a time, costs neither end more than 32 MiB', { 
   // Once beforehand: what is grown for good is no queue.
   await download(port);
   await ask('begin');
-  using memory = new MemorySampler();
+  using memory = new MemorySampler(25);
   const reader = await download(port);
   assert.is(reader.messages, MESSAGES);
   const grown = await ask('end');
