@@ -11,6 +11,7 @@
  * Beside that, `#closed` is set by the one gate to onClose. `#failure` outranks whatever status the stream reports.
  */
 import { AsyncResource } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 import { type CompressorRegistry, IDENTITY } from '../framing/compressor.ts';
 import {
   type ClientStream,
@@ -42,6 +43,9 @@ export interface ClientCallConfig {
 }
 
 type State = 'idle' | 'open' | 'half-closed' | 'cancelled';
+
+/** Signals whose listeners are not counted: many calls on one signal are no leak, as each takes its listener back. */
+const sharedSignals = new WeakSet<AbortSignal>();
 
 /** One RPC, the client's end. */
 export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements ClientStreamListener {
@@ -125,8 +129,13 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   #watchForEnd(): void {
     const { signal, deadline } = this.#options;
     if (deadline !== null) this.#deadlineTimer = this.#config.clock.schedule(this.#timeoutMs, this);
+    if (signal === null) return;
+    if (!sharedSignals.has(signal)) {
+      sharedSignals.add(signal);
+      setMaxListeners(0, signal);
+    }
     // The call is the signal's listener itself: one registration to take back, and no closure.
-    signal?.addEventListener('abort', this);
+    signal.addEventListener('abort', this);
   }
 
   /** The deadline has passed. For the clock. */

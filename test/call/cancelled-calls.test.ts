@@ -1,6 +1,6 @@
 /** Thousands of calls that end early, at random, from either end: each ends once, and nothing is left of them. */
 import { createHook } from 'node:async_hooks';
-import { getEventListeners, setMaxListeners } from 'node:events';
+import { getEventListeners } from 'node:events';
 import { CallOptions } from '../../src/call/call-options.ts';
 import { type ClientCall, ClientCallListener } from '../../src/call/client-call.ts';
 import { type ServerCall, ServerCallListener } from '../../src/call/server-call.ts';
@@ -217,7 +217,6 @@ function streamCounter(): { readonly alive: Set<number>; disable(): void } {
 async function endEarly(): Promise<void> {
   const clock = new CountingClock();
   const shared = new AbortController().signal;
-  setMaxListeners(0, shared);
   const streams = streamCounter();
   const service = new ServiceDefinition('test.Text');
   for (const method of Object.values(METHODS)) service.addMethod(method, (call) => new Handler(call));

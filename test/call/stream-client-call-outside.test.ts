@@ -245,6 +245,22 @@ for (const channel of ['cold', 'warm']) {
   });
 }
 
+test('many calls may share a signal, without a warning, and one abort ends them all', async () => {
+  await using pair = await CallPair.open();
+  const controller = new AbortController();
+  const warnings: string[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning.message);
+  process.on('warning', onWarning);
+  const options = DEFAULT.withSignal(controller.signal);
+  const made = Array.from({ length: 40 }, () => pair.start('bidi_streaming', {}, options));
+  await aWhile();
+  controller.abort();
+  for (const { listener } of made) assert.is((await listener.closed).status.code, Status.CANCELLED.code);
+  await aWhile();
+  process.off('warning', onWarning);
+  assert.equal(warnings, []);
+});
+
 test('also of a call that waits for a stream slot', async () => {
   await using pair = await CallPair.open({
     transport: 'http2',
