@@ -9,6 +9,7 @@
  *
  * A method whose client sends one message opens its http2 stream only at halfClose: headers, message and END_STREAM leave
  * together, and a call cancelled before leaves nothing. Wire rules: PROTOCOL-HTTP2; resets: RFC 9113 §5.4.2.
+ * Past 500 lines because every way in which one stream can end meets here; how it ends is worked out in finale.ts.
  */
 import {
   type ClientHttp2Session,

@@ -32,7 +32,7 @@ export interface Http2ServerOptions extends SessionTuning {
   readonly maxInboundMessageBytes?: number;
   /** Calls that one connection may have open. Default: no limit. */
   readonly maxConcurrentCallsPerConnection?: number;
-  /** Bounds TLS and the client's first SETTINGS together, in milliseconds. Default 120,000. */
+  /** Bounds TLS, and then the client's first SETTINGS, in milliseconds each. Default 120,000. */
   readonly handshakeTimeoutMs?: number;
 }
 
