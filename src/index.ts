@@ -24,6 +24,7 @@ export {
   interceptHandlerForward,
   type ServerInterceptor,
 } from './call/server-interceptor.ts';
+export { type HandlerRegistry, type RegisteredMethod, ServiceDefinition } from './call/service-definition.ts';
 export type { BackoffOptions } from './channel/backoff.ts';
 export type { ConnectivityState } from './channel/connectivity.ts';
 export { createChannel, type Http2ChannelOptions } from './channel/create-channel.ts';
@@ -42,7 +43,6 @@ export {
   InflationLimitError,
   ZSTD,
 } from './framing/compressor.ts';
-export { type HandlerRegistry, type RegisteredMethod, ServiceDefinition } from './server/method-registry.ts';
 export { Server, type ServerOptions } from './server/server.ts';
 export type { Http2Address } from './transport/http2/client-transport.ts';
 export type { Http2ListenAddress } from './transport/http2/server-listener.ts';

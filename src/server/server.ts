@@ -12,6 +12,7 @@
  */
 import { type FailureHook, reportFailure, warnOfFailure } from '../call/failure-hooks.ts';
 import type { ServerInterceptor } from '../call/server-interceptor.ts';
+import type { HandlerRegistry, RegisteredMethod, ServiceDefinition } from '../call/service-definition.ts';
 import { type ServerCallConfig, serveStream } from '../call/stream-server-call.ts';
 import type { ServerCredentials } from '../credentials/server-credentials.ts';
 import { CompressorRegistry } from '../framing/compressor.ts';
@@ -30,12 +31,7 @@ import { Metadata } from '../values/metadata.ts';
 import type { ServiceDescriptor } from '../values/method.ts';
 import { Status } from '../values/status.ts';
 import { Bindings } from './bindings.ts';
-import {
-  type HandlerRegistry,
-  MethodRegistry,
-  type RegisteredMethod,
-  type ServiceDefinition,
-} from './method-registry.ts';
+import { MethodRegistry } from './method-registry.ts';
 
 /** What a server may be told at birth; what concerns connections holds for those of addListener. */
 export interface ServerOptions extends Http2ServerOptions {

@@ -9,9 +9,9 @@ import {
   ForwardingClientCall,
   ForwardingClientCallListener,
 } from '../call/client-interceptor.ts';
+import { ServiceDefinition } from '../call/service-definition.ts';
 import type { InProcessChannelOptions } from '../channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../channel/direct-channel.ts';
-import { ServiceDefinition } from '../server/method-registry.ts';
 import { Server, type ServerOptions } from '../server/server.ts';
 import { InProcessServer } from '../transport/in-process/server.ts';
 import type { Clock } from '../values/clock.ts';

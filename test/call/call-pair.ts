@@ -7,12 +7,12 @@
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
 import type { ServerCall } from '../../src/call/server-call.ts';
+import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { createChannel, type Http2ChannelOptions } from '../../src/channel/create-channel.ts';
 import { createInProcessChannel } from '../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../src/channel/direct-channel.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { ServerCredentials } from '../../src/credentials/server-credentials.ts';
-import { ServiceDefinition } from '../../src/server/method-registry.ts';
 import { Server, type ServerOptions } from '../../src/server/server.ts';
 import { InProcessServer } from '../../src/transport/in-process/server.ts';
 import { Metadata } from '../../src/values/metadata.ts';

@@ -7,10 +7,10 @@
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
 import { type ServerCall, ServerCallListener } from '../../src/call/server-call.ts';
+import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { DirectChannel } from '../../src/channel/direct-channel.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { ServerCredentials } from '../../src/credentials/server-credentials.ts';
-import { ServiceDefinition } from '../../src/server/method-registry.ts';
 import { Server } from '../../src/server/server.ts';
 import { Http2ClientTransport } from '../../src/transport/http2/client-transport.ts';
 import { Http2ServerListener } from '../../src/transport/http2/server-listener.ts';

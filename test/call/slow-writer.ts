@@ -3,8 +3,8 @@
  * slow-reader.test.ts with `serve`; says its port, then, asked, by how much the process grew.
  */
 import { type ServerCall, ServerCallListener } from '../../src/call/server-call.ts';
+import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { ServerCredentials } from '../../src/credentials/server-credentials.ts';
-import { ServiceDefinition } from '../../src/server/method-registry.ts';
 import { Server } from '../../src/server/server.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { BYTES_MARSHALLER, MethodDescriptor } from '../../src/values/method.ts';

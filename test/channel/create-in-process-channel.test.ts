@@ -1,8 +1,8 @@
 /** createInProcessChannel: what a server may be, its authority, and that nobody there is a status. */
 import { CallOptions } from '../../src/call/call-options.ts';
+import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { createInProcessChannel } from '../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../src/channel/direct-channel.ts';
-import { ServiceDefinition } from '../../src/server/method-registry.ts';
 import { Server } from '../../src/server/server.ts';
 import { InProcessServer } from '../../src/transport/in-process/server.ts';
 import { Metadata } from '../../src/values/metadata.ts';

@@ -5,14 +5,10 @@
 import type { ServerCallHandler } from '../../src/call/server-call.ts';
 import { ServerCallListener } from '../../src/call/server-call.ts';
 import type { ServerInterceptor } from '../../src/call/server-interceptor.ts';
+import { type HandlerRegistry, type RegisteredMethod, ServiceDefinition } from '../../src/call/service-definition.ts';
 import { serveStream } from '../../src/call/stream-server-call.ts';
 import { CompressorRegistry } from '../../src/framing/compressor.ts';
-import {
-  type HandlerRegistry,
-  MethodRegistry,
-  type RegisteredMethod,
-  ServiceDefinition,
-} from '../../src/server/method-registry.ts';
+import { MethodRegistry } from '../../src/server/method-registry.ts';
 import { SYSTEM_CLOCK } from '../../src/values/clock.ts';
 import { IllegalStateError } from '../../src/values/illegal-state-error.ts';
 import { Metadata } from '../../src/values/metadata.ts';

@@ -3,7 +3,7 @@
  * to 77 of its checklist). Over HTTP/2: server-http2.test.ts.
  */
 import { type ServerCallHandler, ServerCallListener } from '../../src/call/server-call.ts';
-import { ServiceDefinition } from '../../src/server/method-registry.ts';
+import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { Server, type ServerOptions } from '../../src/server/server.ts';
 import { IllegalStateError } from '../../src/values/illegal-state-error.ts';
 import { Metadata } from '../../src/values/metadata.ts';

@@ -3,10 +3,10 @@
  */
 import { CallOptions } from '../../src/call/call-options.ts';
 import { ServerCallListener } from '../../src/call/server-call.ts';
+import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { createInProcessChannel } from '../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../src/channel/direct-channel.ts';
 import { ServerCredentials } from '../../src/credentials/server-credentials.ts';
-import { ServiceDefinition } from '../../src/server/method-registry.ts';
 import { Server } from '../../src/server/server.ts';
 import { Faults } from '../../src/testing/faults.ts';
 import { type InProcessRig, startInProcess } from '../../src/testing/in-process.ts';

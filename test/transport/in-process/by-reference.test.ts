@@ -1,12 +1,12 @@
 /** Messages by reference: calls within the process hand over the very object, and over HTTP/2 they fail by status. */
 import { CallOptions } from '../../../src/call/call-options.ts';
 import type { ServerCall } from '../../../src/call/server-call.ts';
+import { ServiceDefinition } from '../../../src/call/service-definition.ts';
 import { createChannel } from '../../../src/channel/create-channel.ts';
 import { createInProcessChannel } from '../../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../../src/channel/direct-channel.ts';
 import { ChannelCredentials } from '../../../src/credentials/channel-credentials.ts';
 import { ServerCredentials } from '../../../src/credentials/server-credentials.ts';
-import { ServiceDefinition } from '../../../src/server/method-registry.ts';
 import { Server } from '../../../src/server/server.ts';
 import { InProcessServer } from '../../../src/transport/in-process/server.ts';
 import { Metadata } from '../../../src/values/metadata.ts';

@@ -3,10 +3,10 @@
 import { CallOptions } from '../../../src/call/call-options.ts';
 import { ClientCallListener } from '../../../src/call/client-call.ts';
 import { type ServerCall, ServerCallListener } from '../../../src/call/server-call.ts';
+import { ServiceDefinition } from '../../../src/call/service-definition.ts';
 import { StreamClientCall } from '../../../src/call/stream-client-call.ts';
 import { createInProcessChannel } from '../../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../../src/channel/direct-channel.ts';
-import { ServiceDefinition } from '../../../src/server/method-registry.ts';
 import { Server } from '../../../src/server/server.ts';
 import { InProcessClientTransport } from '../../../src/transport/in-process/client-transport.ts';
 import { InProcessServer } from '../../../src/transport/in-process/server.ts';
