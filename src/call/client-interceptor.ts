@@ -4,6 +4,7 @@
  * retries; it may change method, options, headers and messages, or answer by itself.
  * Source: io.grpc.ClientInterceptors.
  */
+import type { WriteFlags } from '../transport/stream.ts';
 import { Attributes } from '../values/attributes.ts';
 import { IllegalStateError } from '../values/illegal-state-error.ts';
 import { Metadata } from '../values/metadata.ts';
@@ -75,8 +76,8 @@ export class ForwardingClientCall<Req, Res> extends ClientCall<Req, Res> {
     this.delegate.request(count);
   }
 
-  override sendMessage(message: Req): void {
-    this.delegate.sendMessage(message);
+  override sendMessage(message: Req, flags?: WriteFlags): void {
+    this.delegate.sendMessage(message, flags);
   }
 
   override isReady(): boolean {
@@ -97,6 +98,10 @@ export class ForwardingClientCall<Req, Res> extends ClientCall<Req, Res> {
 
   override getAttributes(): Attributes {
     return this.delegate.getAttributes();
+  }
+
+  override reportFailure(error: unknown): void {
+    this.delegate.reportFailure(error);
   }
 }
 
@@ -126,6 +131,10 @@ export class ForwardingClientCallListener<Res> extends ClientCallListener<Res> {
 
   override onWritten(count: number): void {
     this.delegate.onWritten(count);
+  }
+
+  override onClosing(status: Status): void {
+    this.delegate.onClosing(status);
   }
 
   override onClose(status: Status, trailers: Metadata): void {
@@ -184,7 +193,7 @@ export class FailedClientCall<Req, Res> extends ClientCall<Req, Res> {
     checkPermitCount(count);
   }
 
-  override sendMessage(_message: Req): void {
+  override sendMessage(_message: Req, _flags?: WriteFlags): void {
     this.#checkOpen('call was half-closed');
   }
 

@@ -2,11 +2,13 @@
  * ServerCall: one RPC in messages, the server's end. Above: handlers, interceptors, stubs, reactors. Below:
  * StreamServerCall implements it. Names and rules: io.grpc.ServerCall, io.grpc.ServerCallHandler.
  */
+import type { WriteFlags } from '../transport/stream.ts';
 import type { Attributes } from '../values/attributes.ts';
 import type { Deadline } from '../values/deadline.ts';
 import type { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import type { Status } from '../values/status.ts';
+import { warnOfFailure } from './failure-hooks.ts';
 
 /**
  * One RPC. Legal order: sendHeaders, messages, close; close alone is fine. Once the client is gone everything is a silent
@@ -30,10 +32,10 @@ export abstract class ServerCall<Req, Res> {
 
   /**
    * Sends a message. On a method with one response a second message ends the call INTERNAL. If the message cannot be
-   * serialized the call ends with the status of the error, or INTERNAL.
+   * serialized the call ends with the status of the error, or INTERNAL. `flags` is advice, as on the client.
    * Throws IllegalStateError before sendHeaders and after close.
    */
-  abstract sendMessage(message: Res): void;
+  abstract sendMessage(message: Res, flags?: WriteFlags): void;
 
   /**
    * Ends the call and takes `trailers` over. OK without a response where one is due becomes INTERNAL.
@@ -41,7 +43,15 @@ export abstract class ServerCall<Req, Res> {
    */
   abstract close(status: Status, trailers: Metadata): void;
 
-  /** Whether the call has failed from outside: cancelled, deadline passed, connection lost. True before onCancel comes. */
+  /**
+   * Ends the call out of turn: drops what is queued; the client hears `reason` where nothing is queued ahead of it, else a
+   * bare reset. isCancelled() is true on return, onCancel follows on a later tick. From here on the other methods do nothing,
+   * and throw only where the local order is broken. A second call does nothing, nor does one after the end.
+   * Throws TypeError for OK, at any time. Source: grpc::ServerContext::TryCancel.
+   */
+  abstract cancel(reason: Status): void;
+
+  /** Whether the call has failed: cancelled by either end, deadline passed, connection lost. True before onCancel comes. */
   abstract isCancelled(): boolean;
 
   /**
@@ -58,6 +68,14 @@ export abstract class ServerCall<Req, Res> {
 
   /** Facts about the connection: addresses, TLS. */
   abstract getAttributes(): Attributes;
+
+  /**
+   * Tells the server's onHandlerError of an error that user code threw at this call, wherever that was; for faces, which
+   * have callbacks of their own. The call itself goes on.
+   */
+  reportFailure(error: unknown): void {
+    warnOfFailure(error, this.method.path);
+  }
 }
 
 /**
@@ -66,7 +84,7 @@ export abstract class ServerCall<Req, Res> {
  * The bodies here are empty: override what you need. Source: io.grpc.ServerCall.Listener; onWritten is ours.
  */
 export class ServerCallListener<Req> {
-  /** A message; one per permit. */
+  /** A message; one per permit. One that cannot be parsed ends the call INTERNAL: onCancel follows. */
   onMessage(_message: Req): void {}
   /** The client will send no more. */
   onHalfClose(): void {}
@@ -76,7 +94,7 @@ export class ServerCallListener<Req> {
   onWritten(_count: number): void {}
   /** The call was closed here and everything was handed over; no proof that the client got it. */
   onComplete(): void {}
-  /** The call failed from outside. */
+  /** The call failed from outside, or was cancelled here. */
   onCancel(): void {}
 }
 

@@ -4,6 +4,7 @@
  * handler and for no others; one that neither asks `next` nor closes the call leaves it open. Source:
  * io.grpc.ServerInterceptors.
  */
+import type { WriteFlags } from '../transport/stream.ts';
 import type { Attributes } from '../values/attributes.ts';
 import type { Deadline } from '../values/deadline.ts';
 import type { Metadata } from '../values/metadata.ts';
@@ -78,12 +79,16 @@ export class ForwardingServerCall<Req, Res> extends ServerCall<Req, Res> {
     this.delegate.sendHeaders(headers);
   }
 
-  override sendMessage(message: Res): void {
-    this.delegate.sendMessage(message);
+  override sendMessage(message: Res, flags?: WriteFlags): void {
+    this.delegate.sendMessage(message, flags);
   }
 
   override close(status: Status, trailers: Metadata): void {
     this.delegate.close(status, trailers);
+  }
+
+  override cancel(reason: Status): void {
+    this.delegate.cancel(reason);
   }
 
   override isCancelled(): boolean {
@@ -104,6 +109,10 @@ export class ForwardingServerCall<Req, Res> extends ServerCall<Req, Res> {
 
   override getAttributes(): Attributes {
     return this.delegate.getAttributes();
+  }
+
+  override reportFailure(error: unknown): void {
+    this.delegate.reportFailure(error);
   }
 }
 

@@ -13,11 +13,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
 import { type CompressorRegistry, IDENTITY } from '../framing/compressor.ts';
+import type { MessageFailure } from '../transport/message-failure.ts';
 import {
   type ClientStream,
   type ClientStreamListener,
   DEFAULT_ON_READY_THRESHOLD_BYTES,
   WriteFlag,
+  type WriteFlags,
 } from '../transport/stream.ts';
 import type { StreamOptions, StreamSource } from '../transport/transport.ts';
 import { Attributes } from '../values/attributes.ts';
@@ -27,10 +29,10 @@ import { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import { checkPermitCount } from '../values/permits.ts';
 import { Code, Status } from '../values/status.ts';
-import { StatusError } from '../values/status-error.ts';
 import type { CallOptions } from './call-options.ts';
 import { ClientCall, type ClientCallListener } from './client-call.ts';
 import { type FailureHook, reportFailure } from './failure-hooks.ts';
+import { oversizedRequest, unparsedResponse, unserializedRequest } from './message-failure.ts';
 
 /** What a channel tells its calls. */
 export interface ClientCallConfig {
@@ -116,6 +118,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     const options = this.#options;
     return {
       authority: options.authority,
+      credentials: options.credentials,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
       compressor: compressors.get(options.compression ?? IDENTITY.name) ?? IDENTITY,
@@ -162,7 +165,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     if (this.#failure === null) this.#stream?.request(count);
   }
 
-  sendMessage(message: Req): void {
+  sendMessage(message: Req, flags: WriteFlags = 0): void {
     this.#checkStarted();
     if (this.#state === 'cancelled') throw new IllegalStateError('call was cancelled');
     if (this.#state === 'half-closed') throw new IllegalStateError('call was half-closed');
@@ -171,16 +174,15 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     try {
       payload = this.#method.requestMarshaller.serialize(message);
     } catch (error) {
-      this.#end(Status.CANCELLED.withDescription('Failed to stream message').withCause(error));
+      this.#messageFailed('Failed to stream message', unserializedRequest(error));
       return;
     }
     const limit = this.#options.maxOutboundMessageBytes;
     if (limit !== null && payload.length > limit) {
-      const status = Status.RESOURCE_EXHAUSTED.withDescription(`message too large ${payload.length} > ${limit}`);
-      this.#end(Status.CANCELLED.withDescription('Failed to stream message').withCause(new StatusError(status)));
+      this.#messageFailed('Failed to stream message', oversizedRequest(payload.length, limit));
       return;
     }
-    this.#stream?.writeMessage(payload, this.#compressing ? 0 : WriteFlag.NO_COMPRESS);
+    this.#stream?.writeMessage(payload, this.#compressing ? flags : flags | WriteFlag.NO_COMPRESS);
   }
 
   isReady(): boolean {
@@ -214,6 +216,10 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     return this.#stream?.getAttributes() ?? Attributes.EMPTY;
   }
 
+  override reportFailure(error: unknown): void {
+    reportFailure(this.#config.onListenerError, error, this.#method.path);
+  }
+
   #checkStarted(): void {
     if (this.#listener === null) throw new IllegalStateError('Not started');
   }
@@ -241,8 +247,15 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
 
   onMessage(payload: Uint8Array): void {
     if (this.#failure !== null) return;
+    let message: Res;
     try {
-      this.#tell(this.#listener?.onMessage, this.#method.responseMarshaller.deserialize(payload));
+      message = this.#method.responseMarshaller.deserialize(payload);
+    } catch (error) {
+      this.#messageFailed('Failed to read message.', unparsedResponse(error));
+      return;
+    }
+    try {
+      this.#tell(this.#listener?.onMessage, message);
     } catch (error) {
       this.#listenerThrew('Failed to read message.', error);
     }
@@ -266,9 +279,23 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     }
   }
 
+  onClosing(status: Status): void {
+    if (this.#failure !== null) return;
+    try {
+      this.#tell(this.#listener?.onClosing, this.#lateStatus(status));
+    } catch (error) {
+      this.#listenerThrew('Failed to call onClosing.', error);
+    }
+  }
+
   #listenerThrew(description: string, error: unknown): void {
-    reportFailure(this.#config.onListenerError, error, this.#method.path);
+    this.reportFailure(error);
     this.#end(Status.CANCELLED.withDescription(description).withCause(error));
+  }
+
+  /** No bug of a listener: onClose tells of it, and nobody else. */
+  #messageFailed(description: string, failure: MessageFailure): void {
+    this.#end(Status.CANCELLED.withDescription(description).withCause(failure));
   }
 
   /** The stream has closed: the one gate to the listener's onClose. */
@@ -282,7 +309,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     try {
       this.#tell(this.#listener?.onClose, settled, ours ? new Metadata() : trailers);
     } catch (error) {
-      reportFailure(this.#config.onListenerError, error, this.#method.path);
+      this.reportFailure(error);
     }
     this.#context?.emitDestroy();
   }

@@ -9,7 +9,7 @@
  *     └──────────────────close────────────────┘
  */
 import type { CompressorRegistry } from '../framing/compressor.ts';
-import { type ServerStream, type ServerStreamListener, WriteFlag } from '../transport/stream.ts';
+import { type ServerStream, type ServerStreamListener, WriteFlag, type WriteFlags } from '../transport/stream.ts';
 import type { Attributes } from '../values/attributes.ts';
 import type { Clock, Timer } from '../values/clock.ts';
 import { Deadline } from '../values/deadline.ts';
@@ -80,7 +80,7 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
       if (listener === null || typeof listener !== 'object') throw new TypeError('the handler returned no listener');
       this.#listener = listener as ServerCallListener<Req>;
     } catch (error) {
-      reportFailure(this.#config.onHandlerError, error, this.method.path);
+      this.reportFailure(error);
       const status = Status.from(error);
       // A handler that failed with OK has still failed.
       this.#stream.close(
@@ -118,7 +118,7 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
     this.#stream.sendHeaders(headers);
   }
 
-  sendMessage(message: Res): void {
+  sendMessage(message: Res, flags: WriteFlags = 0): void {
     if (this.#state === 'closed') throw new IllegalStateError('call is closed');
     if (this.#state === 'open') throw new IllegalStateError('sendHeaders has not been called');
     if (this.#cancelled || this.#ended) return;
@@ -131,11 +131,11 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
     try {
       payload = this.method.responseMarshaller.serialize(message);
     } catch (error) {
-      reportFailure(this.#config.onHandlerError, error, this.method.path);
+      this.reportFailure(error);
       this.#fail(serializationStatus(error));
       return;
     }
-    this.#stream.writeMessage(payload, this.#compressing ? 0 : WriteFlag.NO_COMPRESS);
+    this.#stream.writeMessage(payload, this.#compressing ? flags : flags | WriteFlag.NO_COMPRESS);
   }
 
   close(status: Status, trailers: Metadata): void {
@@ -146,6 +146,11 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
     } else {
       this.#stream.close(status, trailers);
     }
+  }
+
+  cancel(reason: Status): void {
+    if (reason.isOk) throw new TypeError('a call is never cancelled with OK');
+    this.#fail(reason);
   }
 
   isCancelled(): boolean {
@@ -171,10 +176,22 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
     return this.#stream.getAttributes();
   }
 
+  override reportFailure(error: unknown): void {
+    reportFailure(this.#config.onHandlerError, error, this.method.path);
+  }
+
   onMessage(payload: Uint8Array): void {
     if (this.#cancelled) return;
+    let message: Req;
     try {
-      this.#listener.onMessage(this.method.requestMarshaller.deserialize(payload));
+      message = this.method.requestMarshaller.deserialize(payload);
+    } catch (error) {
+      // The client's fault, not the handler's: no business of the hook.
+      this.#fail(Status.INTERNAL.withDescription('Failed to parse the request').withCause(error));
+      return;
+    }
+    try {
+      this.#listener.onMessage(message);
     } catch (error) {
       this.#listenerThrew(error);
     }
@@ -209,7 +226,7 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
 
   /** Closes the call, unless the handler has. Even a status that the error bears stays here: it may be of another call. */
   #listenerThrew(error: unknown): void {
-    reportFailure(this.#config.onHandlerError, error, this.method.path);
+    this.reportFailure(error);
     this.#stream.close(
       Status.UNKNOWN.withDescription('Application error processing RPC').withCause(error),
       new Metadata(),
@@ -221,12 +238,12 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
     if (this.#ended) return;
     this.#ended = true;
     this.#config.clock.cancel(this.#deadlineTimer);
-    this.#cancelled = !status.isOk;
+    this.#cancelled ||= !status.isOk;
     try {
-      if (status.isOk) this.#listener.onComplete();
-      else this.#listener.onCancel();
+      if (this.#cancelled) this.#listener.onCancel();
+      else this.#listener.onComplete();
     } catch (error) {
-      reportFailure(this.#config.onHandlerError, error, this.method.path);
+      this.reportFailure(error);
     }
   }
 }

@@ -207,6 +207,10 @@ export class FaultyStream implements ClientStream, ClientStreamListener {
     this.#host.onSent(count);
   }
 
+  onClosing(status: Status): void {
+    this.#tell((listener) => listener.onClosing(status));
+  }
+
   /** Whether what has come through reaches the call. */
   get #arrives(): boolean {
     return this.#state === 'open' && !this.#host.isBroken;

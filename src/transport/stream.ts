@@ -26,11 +26,22 @@ export const WriteFlag: {
 } = Object.freeze({
   /** Send this message as it is, even if the stream has a compressor. */
   NO_COMPRESS: 1,
-  /** More will follow at once: the message may wait for the next one. Source: grpc::WriteOptions buffer_hint. */
+  /**
+   * More will follow at once: an open stream holds the message until one without the hint, the end of the messages, or until
+   * the ready threshold is queued; then all that is held leaves together. Source: grpc::WriteOptions buffer_hint.
+   */
   BUFFER_HINT: 2,
-  /** Count the message as written only once the network took it. Source: grpc::WriteOptions write_through. */
+  /**
+   * Do not hold the message, whatever BUFFER_HINT says. There is nothing else to ask for: no message counts as written before
+   * the network took it. Source: grpc::WriteOptions write_through.
+   */
   WRITE_THROUGH: 4,
 });
+
+/** Whether a message with these flags may wait for the next one. */
+export function isHeldBack(flags: WriteFlags): boolean {
+  return (flags & (WriteFlag.BUFFER_HINT | WriteFlag.WRITE_THROUGH)) === WriteFlag.BUFFER_HINT;
+}
 
 /** Queued bytes at which a stream stops being ready, unless the call says otherwise. Source: grpc-java, 32 KiB. */
 export const DEFAULT_ON_READY_THRESHOLD_BYTES: number = 32 * 1024;
@@ -39,7 +50,7 @@ export const DEFAULT_ON_READY_THRESHOLD_BYTES: number = 32 * 1024;
 export interface Stream {
   /** Adds permits (a whole number from 0 up, or Infinity): onMessage fires at most once per permit. */
   request(count: number): void;
-  /** Queues a message; the bytes are the stream's from now on. Dropped once the stream has closed. */
+  /** Queues a message; the bytes are the stream's from now on. Dropped once the stream has closed or the server has ended it. */
   writeMessage(payload: Uint8Array, flags: WriteFlags): void;
   /** False while the ready threshold (32 KiB) or more is queued, before the stream is open, and once it ended. */
   isReady(): boolean;
@@ -94,6 +105,12 @@ export interface StreamListener {
 export interface ClientStreamListener extends StreamListener {
   /** The response headers: at most once, before any message; never for Trailers-Only. */
   onHeaders(headers: Metadata): void;
+  /**
+   * The end is settled: the server has ended the stream with `status`, by trailers or by a reset, but messages that came
+   * before wait to be requested; onClose follows them. At most once, before onClose; not told when nothing waits, nor after a
+   * cancel. Nothing that is written from here on goes out.
+   */
+  onClosing(status: Status): void;
   /** The end. Once, last. */
   onClose(status: Status, trailers: Metadata, progress: StreamProgress): void;
 }

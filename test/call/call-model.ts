@@ -53,10 +53,13 @@ export type Race = keyof typeof RACES;
 const TEXT_OF_THROW: Readonly<Record<string, string>> = {
   headers: 'CANCELLED: Failed to read headers',
   message: 'CANCELLED: Failed to read message.',
+  closing: 'CANCELLED: Failed to call onClosing.',
   ready: 'CANCELLED: Failed to call onReady.',
   written: 'CANCELLED: Failed to call onWritten.',
 };
 const APPLICATION_ERROR = 'UNKNOWN: Application error processing RPC';
+const UNPARSED = 'INTERNAL: Failed to parse the request';
+const RESET = 'CANCELLED: stream reset by the peer with HTTP/2 code CANCEL';
 
 const OK = 'ok';
 /** What a caller sees that may be one thing or the other. */
@@ -87,17 +90,20 @@ export class CallModel {
   /** How the client ends by itself. */
   #failure: string | null = null;
   #clientClosed = false;
-  /** Written in this burst, and arrived. */
+  /** Written with a hint and held; written in this burst; arrived. */
+  #requestsHeld: string[] = [];
   #requestsOut: string[] = [];
   #requestsIn: string[] = [];
   #wasHalfClosed = false;
   #halfCloseDue = false;
   #headersDue = false;
+  #responsesHeld: string[] = [];
   #responsesOut: string[] = [];
   #responsesIn: string[] = [];
   #responded = false;
   /** What the client hears once it has read everything. */
   #trailers: string | null = null;
+  #closingTold = false;
   /** Whether the server's stream takes no more; and whether the listener has been told. */
   #serverStreamClosed = false;
   #serverEnded = false;
@@ -136,7 +142,7 @@ export class CallModel {
     if (this.#client === 'cancelled') return illegal('call was cancelled');
     if (name === 'halfClose') return this.#halfClose();
     if (this.#client === 'half-closed') return illegal('call was half-closed');
-    return this.#sendRequest(String(arg));
+    return this.#sendRequest(String(arg), name === 'sendHinted');
   }
 
   #start(): string {
@@ -160,6 +166,7 @@ export class CallModel {
     if (this.#requestsOut.length > 0 && this.met)
       this.#raceBegins('server', 'what is queued at a reset may have gone out');
     this.#requestsOut = [];
+    this.#requestsHeld = [];
   }
 
   #clientIsReady(): string {
@@ -176,10 +183,11 @@ export class CallModel {
     this.#client = 'half-closed';
     this.#wasHalfClosed = true;
     this.#halfCloseDue = true;
+    this.#requestsOut.push(...this.#requestsHeld.splice(0));
     return OK;
   }
 
-  #sendRequest(text: string): string {
+  #sendRequest(text: string, isHeld: boolean): string {
     if (this.#clientClosed || this.#failure !== null) return OK;
     if (text === POISON) {
       this.#failClient('CANCELLED: Failed to stream message');
@@ -188,7 +196,8 @@ export class CallModel {
     // Behind the server's end a message is dropped.
     if (this.#serverEnded) return OK;
     this.#sent += 1;
-    this.#requestsOut.push(text);
+    this.#requestsHeld.push(text);
+    if (!isHeld) this.#requestsOut.push(...this.#requestsHeld.splice(0));
     return OK;
   }
 
@@ -210,7 +219,8 @@ export class CallModel {
     if (name === 'setCompression') return this.#setCompression(String(arg));
     if (name === 'sendHeaders') return this.#sendHeaders();
     if (name === 'close') return this.#close(String(arg));
-    return this.#sendResponse(String(arg));
+    if (name === 'cancel') return this.#cancelServer(`DATA_LOSS: ${arg}`);
+    return this.#sendResponse(String(arg), name === 'sendHinted');
   }
 
   #serverIsReady(): boolean {
@@ -230,7 +240,14 @@ export class CallModel {
     return OK;
   }
 
-  #sendResponse(text: string): string {
+  #cancelServer(status: string): string {
+    // What was closed in this burst may have left, or is lost with what was queued.
+    if (this.#serverStreamClosed && !this.#serverEnded)
+      this.#raceBegins('client', 'what is queued at a reset may have gone out');
+    return this.#failServer(status);
+  }
+
+  #sendResponse(text: string, isHeld: boolean): string {
     if (this.#server === 'closed') return illegal('call is closed');
     if (this.#server === 'open') return illegal('sendHeaders has not been called');
     if (this.#serverCancelled || this.#serverEnded) return OK;
@@ -240,7 +257,9 @@ export class CallModel {
       this.failures.server += 1;
       return this.#failServer('INTERNAL: Internal error so cancelling stream.');
     }
-    if (!this.#serverStreamClosed) this.#responsesOut.push(text);
+    if (this.#serverStreamClosed) return OK;
+    this.#responsesHeld.push(text);
+    if (!isHeld) this.#responsesOut.push(...this.#responsesHeld.splice(0));
     return OK;
   }
 
@@ -264,6 +283,7 @@ export class CallModel {
     if (this.#serverStreamClosed) return;
     this.#serverStreamClosed = true;
     this.#closedJustNow = true;
+    this.#responsesOut.push(...this.#responsesHeld.splice(0));
     this.#trailers = status;
   }
 
@@ -275,8 +295,10 @@ export class CallModel {
     this.#serverStreamClosed = true;
     this.#closedJustNow = true;
     if (this.#responsesOut.length > 0) this.#raceBegins('client', 'what is queued at a reset may have gone out');
-    this.#trailers = status;
+    // What is held has not gone out for sure, but it stands in the way of trailers.
+    this.#trailers = this.#responsesHeld.length > 0 ? RESET : status;
     this.#responsesOut = [];
+    this.#responsesHeld = [];
     return OK;
   }
 
@@ -343,7 +365,7 @@ export class CallModel {
 
   #tellServer(event: string, text: string | null = null): void {
     if (text === BROKEN) {
-      this.#serverThrew();
+      this.#failServer(UNPARSED);
       return;
     }
     this.#hear('server', text === null ? event : `${event} ${text}`);
@@ -361,18 +383,30 @@ export class CallModel {
   }
 
   #carryResponses(): void {
-    this.written.server += this.#responsesOut.length;
-    if (this.#responsesOut.length > 0) this.#react('server', 'written');
-    this.#responsesIn.push(...this.#responsesOut);
-    this.#responsesOut = [];
+    // A close inside onWritten lets go of what is held.
+    while (this.#responsesOut.length > 0) {
+      const responses = this.#responsesOut.splice(0);
+      this.written.server += responses.length;
+      this.#responsesIn.push(...responses);
+      this.#react('server', 'written');
+    }
     if (this.#serverStreamClosed) this.#endServer();
     if (this.#headersDue) {
       this.#headersDue = false;
       this.#tellClient('headers');
     }
     this.#readResponses();
-    const hasRead = this.#responsesIn.length === 0 && this.#failure === null;
-    if (this.#trailers !== null && hasRead) this.#closeClient(this.#trailers);
+    if (this.#trailers === null || this.#failure !== null) return;
+    if (this.#responsesIn.length === 0) this.#closeClient(this.#trailers);
+    else this.#tellClosing(this.#trailers);
+  }
+
+  /** The server's end waits behind what the client has not asked for. */
+  #tellClosing(status: string): void {
+    if (this.#closingTold || this.#clientClosed) return;
+    this.#closingTold = true;
+    this.#hear('client', `closing ${status}`);
+    this.#react('client', 'closing');
   }
 
   #readResponses(): void {
@@ -395,7 +429,6 @@ export class CallModel {
   #tellClient(event: string, text: string | null = null): void {
     if (this.#failure !== null || this.#clientClosed) return;
     if (text === BROKEN) {
-      this.failures.client += 1;
       this.#failClient(TEXT_OF_THROW['message'] ?? '');
       return;
     }

@@ -16,6 +16,7 @@ import { Http2ClientTransport } from '../../src/transport/http2/client-transport
 import { Http2ServerListener } from '../../src/transport/http2/server-listener.ts';
 import { InProcessClientTransport } from '../../src/transport/in-process/client-transport.ts';
 import { InProcessServer } from '../../src/transport/in-process/server.ts';
+import { WriteFlag } from '../../src/transport/stream.ts';
 import type { ClientTransport, ServerListener } from '../../src/transport/transport.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { type Marshaller, MethodDescriptor } from '../../src/values/method.ts';
@@ -79,6 +80,7 @@ export class Played {
         onMessage: () => react('message'),
         onReady: () => react('ready'),
         onWritten: () => react('written'),
+        onClosing: () => react('closing'),
         onClose: () => react('close'),
       },
       (breach) => this.breaches.push(`client: ${breach.message}`),
@@ -147,7 +149,8 @@ export class Played {
     if (name === 'request') return call.request(Number(arg));
     if (name === 'isReady') return call.isReady();
     if (name === 'setMessageCompression') return call.setMessageCompression(arg === true);
-    return name === 'halfClose' ? call.halfClose() : call.sendMessage(String(arg));
+    if (name === 'halfClose') return call.halfClose();
+    return call.sendMessage(String(arg), name === 'sendHinted' ? WriteFlag.BUFFER_HINT : 0);
   }
 
   #actServer({ name, arg }: Op): unknown {
@@ -159,7 +162,8 @@ export class Played {
     if (name === 'setCompression') return call?.setCompression(String(arg));
     if (name === 'sendHeaders') return call?.sendHeaders(new Metadata());
     if (name === 'close') return this.#closeServer(arg === 'OK' ? Status.OK : Status.ABORTED);
-    return call?.sendMessage(String(arg));
+    if (name === 'cancel') return call?.cancel(Status.DATA_LOSS.withDescription(String(arg)));
+    return call?.sendMessage(String(arg), name === 'sendHinted' ? WriteFlag.BUFFER_HINT : 0);
   }
 
   /** What a listener has heard, but for onReady and onWritten. */
@@ -168,7 +172,7 @@ export class Played {
     const heard: string[] = [];
     for (const event of events) {
       if (event.type === 'message') heard.push(`message ${event.message}`);
-      else if (event.type === 'close') heard.push(`close ${event.status}`);
+      else if (event.type === 'close' || event.type === 'closing') heard.push(`${event.type} ${event.status}`);
       else if (event.type !== 'ready' && event.type !== 'written') heard.push(event.type);
     }
     return heard;

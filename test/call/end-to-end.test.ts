@@ -126,7 +126,7 @@ test('one permit, one message; the second comes with the second, then OK', async
   await aWhile();
   assert.equal(
     listener.names.filter((name) => name !== 'written'),
-    ['headers', 'message'],
+    ['headers', 'closing', 'message'],
   );
   call.request(1);
   assert.ok((await listener.closed).status.isOk);

@@ -9,6 +9,7 @@ import {
 } from '../../src/call/server-interceptor.ts';
 import { serveStream } from '../../src/call/stream-server-call.ts';
 import { CompressorRegistry } from '../../src/framing/compressor.ts';
+import { WriteFlag } from '../../src/transport/stream.ts';
 import { AttributeKey, Attributes } from '../../src/values/attributes.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Status } from '../../src/values/status.ts';
@@ -104,14 +105,19 @@ test('a forwarding call passes everything on', () => {
     outer.setCompression('gzip');
     outer.setOnReadyThreshold(5);
     outer.sendHeaders(new Metadata());
+    outer.sendMessage(Buffer.from('a'), WriteFlag.BUFFER_HINT);
     outer.setMessageCompression(false);
-    outer.sendMessage(Buffer.from('a'));
+    outer.sendMessage(Buffer.from('b'));
+    outer.sendMessage(Buffer.from('c'), WriteFlag.WRITE_THROUGH);
     outer.close(Status.OK, new Metadata({ b: 'c' }));
+    outer.cancel(Status.ABORTED);
+    assert.ok(outer.isCancelled());
     return new ServerCallListener();
   }, stream);
   assert.ok(inner);
-  const said = ['request 2', 'setCompression gzip', 'setOnReadyThreshold 5', 'sendHeaders', 'write a flagged 1'];
-  assert.equal(stream.said, [...said, 'close OK Metadata(b=c)']);
+  const said = ['request 2', 'setCompression gzip', 'setOnReadyThreshold 5', 'sendHeaders'];
+  const writes = ['write a flagged 2', 'write b flagged 1', 'write c flagged 5'];
+  assert.equal(stream.said, [...said, ...writes, 'close OK Metadata(b=c)', 'cancel ABORTED']);
 });
 
 test('a forwarding call and its listener override everything there is', () => {

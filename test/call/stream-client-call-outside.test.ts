@@ -5,6 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import { CallOptions } from '../../src/call/call-options.ts';
+import { outcomeOf } from '../../src/call/message-failure.ts';
 import { createChannel } from '../../src/channel/create-channel.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { BROTLI, CompressorRegistry, GZIP } from '../../src/framing/compressor.ts';
@@ -100,12 +101,20 @@ test('CANCELLED from the server after our deadline was the deadline', async () =
   const clock = new WoundClock();
   // Only the deadline stands on this clock, so that no timer of ours is faster.
   await using pair = await CallPair.open();
-  const { listener, served } = await pair.bidi({}, DEFAULT.withDeadline(Deadline.after(60_000, clock)));
-  clock.advance(61_000);
-  served.call.close(Status.CANCELLED.withDescription('the timer was here'), new Metadata({ 'x-end': 'unseen' }));
-  const { status, trailers } = await listener.closed;
-  assert.match(status.toString(), /^DEADLINE_EXCEEDED: deadline exceeded after 60\.000 s/);
-  assert.is(trailers.size, 0);
+  for (const isRead of [true, false]) {
+    const { call, listener, served } = await pair.bidi({}, DEFAULT.withDeadline(Deadline.after(60_000, clock)));
+    clock.advance(61_000);
+    if (!isRead) {
+      served.call.sendHeaders(new Metadata());
+      served.call.sendMessage('unread');
+    }
+    served.call.close(Status.CANCELLED.withDescription('the timer was here'), new Metadata({ 'x-end': 'unseen' }));
+    if (!isRead) assert.is((await listener.event('closing')).status.code, Status.DEADLINE_EXCEEDED.code);
+    call.request(1);
+    const { status, trailers } = await listener.closed;
+    assert.match(status.toString(), /^DEADLINE_EXCEEDED: deadline exceeded after 60\.000 s/);
+    assert.is(trailers.size, 0);
+  }
 });
 
 test('the deadline travels with the call; without one nothing does, and an infinite one is none', async () => {
@@ -214,11 +223,12 @@ function contexts(seen: Set<string>): ClientReactions<string> {
     onMessage: note('message'),
     onReady: note('ready'),
     onWritten: note('written'),
+    onClosing: note('closing'),
     onClose: note('close'),
   };
 }
 
-const ALL = ['close', 'headers', 'message', 'ready', 'written'].map((event) => `${event} in start`);
+const ALL = ['close', 'closing', 'headers', 'message', 'ready', 'written'].map((event) => `${event} in start`);
 
 for (const channel of ['cold', 'warm']) {
   test(`every event comes in the async context of start, on a ${channel} channel`, async () => {
@@ -236,10 +246,9 @@ for (const channel of ['cold', 'warm']) {
     const seen = new Set<string>();
     const { call, listener } = story.run('newCall', () => pair.make('bidi_streaming', contexts(seen)));
     story.run('start', () => call.start(listener, new Metadata()));
-    story.run('later', () => {
-      call.sendMessage('hello');
-      call.request(2);
-    });
+    story.run('later', () => call.sendMessage('hello'));
+    await listener.event('closing');
+    story.run('later', () => call.request(2));
     await listener.closed;
     assert.equal([...seen].sort(), ALL);
   });
@@ -281,9 +290,10 @@ test('also of a call that waits for a stream slot', async () => {
   const second = story.run('start', () => pair.start('bidi_streaming', contexts(seen)));
   story.run('later', () => {
     second.call.sendMessage('hello');
-    second.call.request(2);
     first.call.cancel('make room');
   });
+  await second.listener.event('closing');
+  story.run('later', () => second.call.request(2));
   await second.listener.closed;
   assert.equal([...seen].sort(), ALL);
 });
@@ -369,7 +379,7 @@ test('size limits: exactly the limit passes, a byte more does not', async () => 
   const { status } = await two.listener.closed;
   assert.is(status.toString(), 'CANCELLED: Failed to stream message');
   assert.instance(status.cause, StatusError);
-  assert.is((status.cause as StatusError).status.toString(), 'RESOURCE_EXHAUSTED: message too large 6 > 5');
+  assert.is(outcomeOf(status).toString(), 'RESOURCE_EXHAUSTED: message too large 6 > 5');
 });
 
 test('the ready threshold of the options reaches the stream', async () => {

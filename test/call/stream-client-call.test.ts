@@ -1,6 +1,8 @@
 /** StreamClientCall: which method is legal when, and what the caller's own mistakes and listeners do to the call. */
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
+import { outcomeOf } from '../../src/call/message-failure.ts';
+import { MessageFailure } from '../../src/transport/message-failure.ts';
 import { REMOTE_ADDRESS } from '../../src/values/attributes.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Status } from '../../src/values/status.ts';
@@ -274,6 +276,7 @@ for (const [at, text] of [
   ['onMessage', 'Failed to read message.'],
   ['onReady', 'Failed to call onReady.'],
   ['onWritten', 'Failed to call onWritten.'],
+  ['onClosing', 'Failed to call onClosing.'],
 ] as const) {
   test(`${at} throws: CANCELLED with the error as cause, whatever the server says; onClose is the last thing heard`, async () => {
     await using pair = await CallPair.open();
@@ -284,7 +287,7 @@ for (const [at, text] of [
     };
     const { call, listener } = pair.start('bidi_streaming', reactions);
     call.sendMessage('hello');
-    call.request(10);
+    call.request(at === 'onClosing' ? 1 : 10);
     const { call: served, listener: serverListener } = await pair.served.next();
     served.sendHeaders(new Metadata());
     served.sendMessage('one');
@@ -342,7 +345,7 @@ test('a hook that throws itself hurts nobody', async () => {
   assert.ok(warnings.some(({ message }) => message.includes('a bug of the hook')));
 });
 
-test('a response that cannot be parsed is a listener’s throw in onMessage', async () => {
+test('a response that cannot be parsed ends the call CANCELLED; what failed is its cause, and no bug of the listener', async () => {
   await using pair = await CallPair.open();
   const broken = textMethod('bidi_streaming', {
     response: {
@@ -359,8 +362,12 @@ test('a response that cannot be parsed is a listener’s throw in onMessage', as
   served.call.sendMessage('one');
   const { status } = await listener.closed;
   assert.is(status.toString(), 'CANCELLED: Failed to read message.');
-  assert.is(status.cause, THROWN);
+  assert.instance(status.cause, MessageFailure);
+  assert.is(outcomeOf(status).toString(), 'INTERNAL: Failed to parse the response');
+  assert.is(outcomeOf(status).cause, THROWN);
   assert.is(await served.listener.closed, 'cancel');
+  assert.equal(listener.messages, []);
+  assert.equal(pair.failures, []);
 });
 
 // ---- sending ----
@@ -381,7 +388,10 @@ test('a message that cannot be serialized ends the call CANCELLED; sendMessage d
   call.halfClose();
   const { status } = await listener.closed;
   assert.is(status.toString(), 'CANCELLED: Failed to stream message');
-  assert.is(status.cause, THROWN);
+  assert.instance(status.cause, MessageFailure);
+  assert.is(outcomeOf(status).toString(), 'INTERNAL: Failed to serialize the request');
+  assert.is(outcomeOf(status).cause, THROWN);
+  assert.equal(pair.failures, []);
 });
 
 test('no event inside start, sendMessage, halfClose and cancel, whatever waits', async () => {

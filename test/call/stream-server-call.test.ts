@@ -34,6 +34,8 @@ const USES: Readonly<Record<string, (call: ServerCall<string, string>) => unknow
   'request(-1)': (call) => call.request(-1),
   'request(0.5)': (call) => call.request(0.5),
   isReady: (call) => call.isReady(),
+  cancel: (call) => call.cancel(Status.ABORTED),
+  'cancel(OK)': (call) => call.cancel(Status.OK),
   isCancelled: (call) => call.isCancelled(),
   getAttributes: (call) => call.getAttributes(),
 };
@@ -46,6 +48,8 @@ const ALWAYS = {
   'request(-1)': 'RangeError: Number requested must be non-negative',
   'request(0.5)': 'RangeError: Number requested must be a whole number, not 0.5',
   isReady: null,
+  cancel: null,
+  'cancel(OK)': 'TypeError: a call is never cancelled with OK',
   isCancelled: null,
   getAttributes: null,
 };
@@ -82,6 +86,16 @@ const TABLE: Readonly<Record<string, Readonly<Record<string, string | null>>>> =
     'setCompression, unknown': 'TypeError: Unable to find compressor by name snappy',
   },
   'with headers sent, cancelled by the client': { ...HEADERS_SENT, sendMessage: null, close: null },
+  'cancelled here': {
+    ...ALWAYS,
+    sendHeaders: null,
+    sendMessage: 'IllegalStateError: sendHeaders has not been called',
+    close: null,
+    setCompression: null,
+    'setCompression, unknown': 'TypeError: Unable to find compressor by name snappy',
+  },
+  'with headers sent, cancelled here': { ...HEADERS_SENT, sendMessage: null, close: null },
+  'cancelled here and closed': CLOSED,
 };
 
 for (const [state, expected] of Object.entries(TABLE)) {
@@ -92,6 +106,11 @@ for (const [state, expected] of Object.entries(TABLE)) {
       const { call: client, served } = await pair.bidi();
       if (state.includes('with headers') || state === 'closed') served.call.sendHeaders(none());
       if (state.startsWith('closed')) served.call.close(Status.OK, none());
+      if (state.includes('cancelled here')) served.call.cancel(Status.ABORTED);
+      if (state.endsWith('and closed')) {
+        served.call.sendHeaders(none());
+        served.call.close(Status.OK, none());
+      }
       if (state.endsWith('by the client')) {
         client.cancel('enough');
         await served.listener.closed;
@@ -428,21 +447,36 @@ test('onComplete and onCancel throw: nobody else notices, the hook hears of it',
   );
 });
 
-test('a request that cannot be parsed is a throw in onMessage', async () => {
+test('a request that cannot be parsed ends the call INTERNAL; the error stays here, and is no business of the hook', async () => {
+  const errors = [THROWN, new StatusError(Status.NOT_FOUND.withDescription('of another call'))];
   const broken = textMethod('bidi_streaming', {
     request: {
       serialize: (text) => Buffer.from(text),
-      deserialize: () => {
-        throw THROWN;
+      deserialize: (payload) => {
+        throw errors[Number(Buffer.from(payload).toString())];
       },
     },
   });
-  await using pair = await CallPair.open({ methods: [broken] });
-  const { call, listener } = pair.start(broken);
-  call.sendMessage('one');
-  const { call: served } = await pair.served.next();
-  served.request(1);
-  assert.is((await listener.closed).status.toString(), 'UNKNOWN: Application error processing RPC');
+  for (const transport of ['in-process', 'http2'] as const) {
+    await using pair = await CallPair.open({ transport, methods: [broken] });
+    for (const index of errors.keys()) {
+      const { call, listener } = pair.start(broken);
+      for (let i = 0; i < 2; i += 1) call.sendMessage(String(index));
+      call.halfClose();
+      const { call: served, listener: serverListener } = await pair.served.next();
+      served.request(5);
+      const { status, trailers } = await listener.closed;
+      assert.is(status.toString(), 'INTERNAL: Failed to parse the request');
+      assert.is(trailers.size, 0);
+      assert.is(await serverListener.closed, 'cancel');
+      assert.ok(served.isCancelled());
+      assert.equal(
+        serverListener.names.filter((name) => name !== 'ready'),
+        ['cancel'],
+      );
+    }
+    assert.equal(pair.failures, []);
+  }
 });
 
 test('the handler closed the call and then threw: the close counts', async () => {

@@ -16,6 +16,7 @@ import { EventLog } from '../support/recorder.ts';
 /** Options that say nothing in particular. */
 export const STREAM_OPTIONS: StreamOptions = {
   authority: null,
+  credentials: null,
   deadline: null,
   waitForReady: null,
   compressor: IDENTITY,
@@ -30,6 +31,8 @@ export class HandStream implements ClientStream {
   readonly options: StreamOptions;
   /** What the call said, in order: `start`, `write hello`, `halfClose`, `request 2`, `cancel CANCELLED`. */
   readonly said: string[] = [];
+  /** What it was started with; null before. */
+  headers: Metadata | null = null;
   readonly #transport: HandTransport;
   /** Messages that have come and were not asked for. */
   readonly #waiting: Uint8Array[];
@@ -51,8 +54,9 @@ export class HandStream implements ClientStream {
     this.#waiting = early.map((text) => Buffer.from(text));
   }
 
-  start(_headers: Metadata, listener: ClientStreamListener): void {
+  start(headers: Metadata, listener: ClientStreamListener): void {
     this.said.push('start');
+    this.headers = headers;
     this.#listener = listener;
     if (this.#transport.shutdownReason !== null) this.#closeLater(this.#transport.shutdownReason, 'not-sent');
   }
@@ -103,6 +107,11 @@ export class HandStream implements ClientStream {
   /** So many messages have passed flow control. */
   tellWritten(count: number): void {
     this.#listener?.onWritten(count);
+  }
+
+  /** The peer has ended the call, behind messages that wait. */
+  tellClosing(status: Status): void {
+    this.#listener?.onClosing(status);
   }
 
   /** The peer has ended the call. */
@@ -219,6 +228,7 @@ export type StreamEvent =
   | { readonly type: 'headers' | 'ready' }
   | { readonly type: 'message'; readonly text: string }
   | { readonly type: 'written'; readonly count: number }
+  | { readonly type: 'closing'; readonly status: Status }
   | { readonly type: 'close'; readonly status: Status; readonly progress: StreamProgress };
 
 /** Writes down what a stream tells. */
@@ -245,6 +255,10 @@ export class RecordingStreamListener implements ClientStreamListener {
 
   onWritten(count: number): void {
     this.log.record({ type: 'written', count });
+  }
+
+  onClosing(status: Status): void {
+    this.log.record({ type: 'closing', status });
   }
 
   onClose(status: Status, _trailers: Metadata, progress: StreamProgress): void {

@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import fc from 'fast-check';
 import { PendingStream, type PendingStreamOwner } from '../../src/channel/pending-stream.ts';
-import type { ClientStream } from '../../src/transport/stream.ts';
+import { type ClientStream, WriteFlag } from '../../src/transport/stream.ts';
 import type { StreamSource } from '../../src/transport/transport.ts';
 import { AttributeKey, Attributes } from '../../src/values/attributes.ts';
 import { Metadata } from '../../src/values/metadata.ts';
@@ -59,11 +59,11 @@ test('says at the transport what was said while it waited, in order', () => {
   pending.request(1);
   pending.writeMessage(Buffer.from('a'), 0);
   pending.request(2);
-  pending.writeMessage(Buffer.from('b'), 0);
+  pending.writeMessage(Buffer.from('b'), WriteFlag.BUFFER_HINT);
   pending.halfClose();
   assert.is(transport.streams.length, 0);
   pending.attach(transport);
-  assert.equal(transport.last.said, ['start', 'write a', 'write b', 'halfClose', 'request 3']);
+  assert.equal(transport.last.said, ['start', 'write a', 'write b flagged 2', 'halfClose', 'request 3']);
   assert.is(transport.last.method, echoMethods.bidi_streaming);
   assert.is(transport.last.options, STREAM_OPTIONS);
 });
@@ -81,7 +81,7 @@ test('only passes on afterwards, in both directions', () => {
   transport.attributes = Attributes.EMPTY.with(key, 'known');
   pending.start(new Metadata(), listener);
   pending.attach(transport);
-  pending.writeMessage(Buffer.from('a'), 0);
+  pending.writeMessage(Buffer.from('a'), WriteFlag.BUFFER_HINT);
   pending.request(1);
   transport.last.receive('b');
   transport.last.becomeReady();
@@ -89,9 +89,10 @@ test('only passes on afterwards, in both directions', () => {
   assert.is(pending.getAttributes().get(key), 'known');
   assert.is(pending.describeProgress(), 'in good hands');
   pending.halfClose();
+  transport.last.tellClosing(Status.OK);
   transport.last.close();
-  assert.equal(transport.last.said, ['start', 'write a', 'request 1', 'halfClose']);
-  assert.equal(listener.log.names(), ['headers', 'message', 'ready', 'close']);
+  assert.equal(transport.last.said, ['start', 'write a flagged 2', 'request 1', 'halfClose']);
+  assert.equal(listener.log.names(), ['headers', 'message', 'ready', 'closing', 'close']);
 });
 
 test('passes a cancel on once it is open', async () => {

@@ -32,9 +32,11 @@ test('records in order, with what was told', async () => {
   recorder.onHeaders(new Metadata({ x: 'y' }));
   recorder.onMessage('one');
   recorder.onWritten(2);
+  recorder.onClosing(Status.ABORTED);
   recorder.onMessage('two');
   recorder.onClose(Status.ABORTED, trailers);
-  assert.equal(recorder.names, ['ready', 'headers', 'message', 'written', 'message', 'close']);
+  assert.equal(recorder.names, ['ready', 'headers', 'message', 'written', 'closing', 'message', 'close']);
+  assert.is((await recorder.event('closing')).status, Status.ABORTED);
   assert.equal([await first, await recorder.message()], ['one', 'two']);
   assert.is((await recorder.headers()).get('x'), 'y');
   assert.is((await recorder.closed).status, Status.ABORTED);
@@ -80,6 +82,8 @@ test('finds events after the end and headers out of place', () => {
   recorder.onHeaders(new Metadata());
   recorder.onHeaders(new Metadata());
   recorder.onWritten(0);
+  recorder.onClosing(Status.OK);
+  recorder.onClosing(Status.OK);
   recorder.onClose(Status.OK, new Metadata());
   recorder.onClose(Status.OK, new Metadata());
   assert.equal(breaches, [
@@ -88,6 +92,7 @@ test('finds events after the end and headers out of place', () => {
     'headers came twice',
     'headers came after a message',
     'written told of 0 messages',
+    'closing came twice',
     'close came after the end',
   ]);
 });

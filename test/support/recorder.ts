@@ -137,6 +137,7 @@ export type ClientEvent<Res> =
   | { readonly type: 'message'; readonly message: Res }
   | { readonly type: 'ready' }
   | { readonly type: 'written'; readonly count: number }
+  | { readonly type: 'closing'; readonly status: Status }
   | { readonly type: 'close'; readonly status: Status; readonly trailers: Metadata };
 
 /** What the test does inside an event. */
@@ -172,6 +173,11 @@ export class RecordingClientListener<Res> extends ClientCallListener<Res> {
   override onWritten(count: number): void {
     if (!(count > 0)) this.log.breach(`written told of ${count} messages`);
     this.log.record({ type: 'written', count }, () => this.#reactions.onWritten?.(count));
+  }
+
+  override onClosing(status: Status): void {
+    if (this.log.names().includes('closing')) this.log.breach('closing came twice');
+    this.log.record({ type: 'closing', status }, () => this.#reactions.onClosing?.(status));
   }
 
   override onClose(status: Status, trailers: Metadata): void {

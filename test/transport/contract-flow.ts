@@ -1,8 +1,8 @@
-/** The contract of a stream's flow: permits on the way in, readiness on the way out. See contract.ts. */
+/** The contract of a flow: permits on the way in, readiness and what is held on the way out. See contract.ts. */
 import { WriteFlag } from '../../src/transport/stream.ts';
 import { Status } from '../../src/values/status.ts';
 import { assert, within } from '../support/suite.ts';
-import { type ClientEnd, type ServerEnd, UNARY } from './ends.ts';
+import { ClientConnection, type ClientEnd, type ServerEnd, UNARY } from './ends.ts';
 import { Pair, type Promised, type TransportKit } from './pair.ts';
 
 /** Long enough for what must not come to come. */
@@ -14,6 +14,7 @@ export function flowContract(test: Promised, kit: TransportKit): void {
   permits(test, kit);
   ends(test, kit);
   readiness(test, kit);
+  holding(test, kit);
 }
 
 function permits(test: Promised, kit: TransportKit): void {
@@ -249,6 +250,162 @@ function readiness(test: Promised, kit: TransportKit): void {
     assert.not(client.stream.isReady());
     server.close(Status.OK);
     assert.ok((await client.closed).status.isOk);
+  });
+}
+
+const HINT = WriteFlag.BUFFER_HINT;
+
+/** Both ends of a stream that is open both ways, each as writer and as reader who has asked for all. */
+async function writersAndReaders(pair: Pair): Promise<[ClientEnd | ServerEnd, ServerEnd | ClientEnd][]> {
+  const [client, server] = await pair.stream();
+  server.sendHeaders();
+  await client.log.next('headers');
+  client.request(Number.POSITIVE_INFINITY);
+  server.request(Number.POSITIVE_INFINITY);
+  return [
+    [client, server],
+    [server, client],
+  ];
+}
+
+function holding(test: Promised, kit: TransportKit): void {
+  test('a hinted message is held until one without the hint follows, and counts as written only then', async () => {
+    await using pair = await Pair.connect(kit);
+    for (const [writer, reader] of await writersAndReaders(pair)) {
+      writer.write('one', HINT);
+      writer.write('two', HINT);
+      assert.ok(writer.stream.isReady());
+      await pair.roundTrip();
+      assert.equal([reader.texts, writer.written], [[], 0]);
+      writer.write('three');
+      await reader.hasRead(3);
+      await writer.hasWritten(3);
+      writer.write('four', HINT);
+      await pair.roundTrip();
+      assert.equal([reader.texts, writer.written], [['one', 'two', 'three'], 3]);
+    }
+  });
+
+  test('a hinted message does not hold up the one in front of it', async () => {
+    await using pair = await Pair.connect(kit);
+    for (const [writer, reader] of await writersAndReaders(pair)) {
+      writer.write('one');
+      writer.write('two', HINT);
+      await reader.hasRead(1);
+      await pair.roundTrip();
+      assert.equal(reader.texts, ['one']);
+    }
+  });
+
+  test('the end of the messages lets go of what is held', async () => {
+    await using pair = await Pair.connect(kit);
+    const [client, server] = await pair.stream();
+    server.request(Number.POSITIVE_INFINITY);
+    client.request(Number.POSITIVE_INFINITY);
+    client.write('held', HINT);
+    client.halfClose();
+    await server.log.next('half-close');
+    server.sendHeaders();
+    server.write('held too', HINT);
+    server.close(Status.OK);
+    assert.ok((await client.closed).status.isOk);
+    assert.ok((await server.closed).isOk);
+    assert.equal([server.texts, client.texts], [['held'], ['held too']]);
+    assert.equal([client.written, server.written], [1, 1]);
+  });
+
+  test('a writer that only hints is held up no longer than until it stops being ready', async () => {
+    await using pair = await Pair.connect(kit);
+    for (const [writer, reader] of await writersAndReaders(pair)) {
+      let sent = 0;
+      const write = (): void => {
+        for (; sent < 30 && writer.stream.isReady(); sent += 1) writer.write(Buffer.alloc(5_000), HINT);
+      };
+      writer.reactions = { ready: write };
+      write();
+      assert.is(sent, 7);
+      await reader.hasRead(28);
+      while (sent < 30) await writer.becomesReady();
+      writer.reactions = {};
+      writer.write('last');
+      await reader.hasRead(31);
+      await writer.hasWritten(31);
+    }
+  });
+
+  test('a smaller threshold lets go of what is held sooner', async () => {
+    await using pair = await Pair.connect(kit);
+    const client = pair.client.open(undefined, { onReadyThresholdBytes: 10 });
+    const server = await pair.side.streams.next();
+    server.request(1);
+    client.request(1);
+    client.write('twenty bytes of text', HINT);
+    await server.log.next('message');
+    server.sendHeaders();
+    server.write('twenty bytes of text', HINT);
+    await pair.roundTrip();
+    assert.equal(client.texts, []);
+    server.stream.setOnReadyThreshold(10);
+    assert.not(server.stream.isReady());
+    await client.log.next('message');
+    await server.hasWritten(1);
+    while (!server.stream.isReady()) await server.becomesReady();
+  });
+
+  test('a message to be written through is not held, hinted or not', async () => {
+    await using pair = await Pair.connect(kit);
+    for (const [writer, reader] of await writersAndReaders(pair)) {
+      writer.write('one', HINT);
+      writer.write('two', HINT | WriteFlag.WRITE_THROUGH);
+      await reader.hasRead(2);
+      writer.write('three', WriteFlag.WRITE_THROUGH);
+      await reader.hasRead(3);
+      await writer.hasWritten(3);
+    }
+  });
+
+  test('a cancel drops what is held', async () => {
+    await using pair = await Pair.connect(kit);
+    for (const which of ['client', 'server'] as const) {
+      const [[client, server]] = (await writersAndReaders(pair)) as [[ClientEnd, ServerEnd], unknown];
+      for (const end of [client, server]) end.write('held', HINT);
+      const reason = Status.ABORTED.withDescription('by the test');
+      const ends = { client, server };
+      ends[which].cancel(reason);
+      const { status } = await client.closed;
+      if (which === 'client') assert.is(status, reason);
+      else assert.is(status.toString(), 'CANCELLED: stream reset by the peer with HTTP/2 code CANCEL');
+      assert.not((await server.closed).isOk);
+      assert.equal([client.texts, server.texts, client.written, server.written], [[], [], 0, 0]);
+    }
+  });
+
+  test('a hint before the stream is open, or where only one message is sent, does no harm', async () => {
+    await using pair = await Pair.connect(kit);
+    const other = new ClientConnection(kit.client(pair.address, {})).start();
+    const early = other.open();
+    early.write('one', HINT);
+    early.write('two');
+    early.halfClose();
+    const single = other.open(UNARY);
+    single.write('question', HINT);
+    single.halfClose();
+    for (let i = 0; i < 2; i += 1) {
+      const server = await pair.side.streams.next();
+      server.request(5);
+      await server.log.next('half-close');
+      assert.equal(server.texts, server.path === UNARY.path ? ['question'] : ['one', 'two']);
+      server.sendHeaders();
+      server.write('answer', HINT);
+      server.close(Status.OK);
+    }
+    for (const client of [early, single]) {
+      client.request(2);
+      assert.ok((await client.closed).status.isOk);
+      assert.equal(client.texts, ['answer']);
+    }
+    other.transport.shutdown(Status.UNAVAILABLE);
+    await other.log.end();
   });
 }
 

@@ -3,6 +3,7 @@
  * Holds: whoever cancels before its own onClose gets its own status; both ends close, once.
  */
 import * as fc from 'fast-check';
+import { WriteFlag, type WriteFlags } from '../../src/transport/stream.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Status } from '../../src/values/status.ts';
 import { assert } from '../support/suite.ts';
@@ -50,6 +51,12 @@ const RIVALS: Readonly<Record<string, Rival>> = Object.freeze({
   'a bare status': (_pair, _client, server) => server.close(Status.NOT_FOUND),
   'the server’s cancel': (_pair, _client, server) => server.cancel(Status.ABORTED),
   'a message of its own': (_pair, client) => client.write('message'),
+  'a held message of its own': (_pair, client) => client.write('message', WriteFlag.BUFFER_HINT),
+  'an end behind more messages than it asked for': (_pair, _client, server) => {
+    server.sendHeaders();
+    for (let i = 0; i < 8; i += 1) server.write('message');
+    server.close(Status.OK);
+  },
 });
 
 export function raceContract(test: Promised, kit: TransportKit): void {
@@ -117,11 +124,11 @@ async function race(
   await server.closed;
 }
 
-type Step = Pause | 'request' | 'write' | 'large' | 'headers' | 'end' | 'cancel' | 'trailing';
+type Step = Pause | 'request' | 'write' | 'held' | 'large' | 'headers' | 'end' | 'cancel' | 'trailing';
 
 const program: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    { weight: 5, arbitrary: fc.constantFrom<Step>('request', 'write', 'large', 'headers') },
+    { weight: 5, arbitrary: fc.constantFrom<Step>('request', 'write', 'held', 'large', 'headers') },
     { weight: 4, arbitrary: fc.constantFrom<Step>('tick', 'microtask', 'turn', 'timer') },
     { weight: 1, arbitrary: fc.constantFrom<Step>('end', 'cancel', 'trailing') },
   ),
@@ -135,6 +142,7 @@ async function walk(pair: Pair, clientSteps: Step[], serverSteps: Step[]): Promi
   const acts = (end: ClientEnd | ServerEnd, mine: Uint8Array[]): Readonly<Record<string, () => void>> => ({
     request: () => end.request(1),
     write: () => void writeTo(end, mine, 10),
+    held: () => void writeTo(end, mine, 10, WriteFlag.BUFFER_HINT),
     large: () => void writeTo(end, mine, 40_000),
     cancel: () => end.cancel(Status.ABORTED),
   });
@@ -161,6 +169,7 @@ async function walk(pair: Pair, clientSteps: Step[], serverSteps: Step[]): Promi
     runAll(serverSteps, {
       ...serverActs,
       write: () => headersSent && serverActs['write']?.(),
+      held: () => headersSent && serverActs['held']?.(),
       large: () => headersSent && serverActs['large']?.(),
       headers: sendHeaders,
       end: () => server.close(Status.OK),
@@ -175,10 +184,10 @@ async function walk(pair: Pair, clientSteps: Step[], serverSteps: Step[]): Promi
   isPrefix(server.payloads, sent.client);
 }
 
-function writeTo(end: ClientEnd | ServerEnd, sent: Uint8Array[], size: number): void {
+function writeTo(end: ClientEnd | ServerEnd, sent: Uint8Array[], size: number, flags: WriteFlags = 0): void {
   const payload = Buffer.alloc(size, sent.length + 1);
   sent.push(payload);
-  end.write(Buffer.from(payload));
+  end.write(Buffer.from(payload), flags);
 }
 
 function isPrefix(received: readonly Uint8Array[], sent: readonly Uint8Array[]): void {

@@ -228,7 +228,7 @@ function earlyEnds(test: Promised, kit: TransportKit): void {
     server.close(Status.INTERNAL.withDescription('it broke'));
     assert.is((await client.closed).status.code, Status.INTERNAL.code);
     assert.ok((await server.closed).isOk);
-    await settle(pair);
+    await pair.roundTrip();
   });
 
   test('the client still sends when the server has ended: that hurts nobody', async () => {
@@ -239,7 +239,7 @@ function earlyEnds(test: Promised, kit: TransportKit): void {
     client.halfClose();
     assert.ok((await client.closed).status.isOk);
     assert.ok((await server.closed).isOk);
-    await settle(pair);
+    await pair.roundTrip();
   });
 }
 
@@ -258,7 +258,7 @@ function clientCancel(test: Promised, kit: TransportKit): void {
     assert.not(seen.cause === SECRET);
     assert.not(server.log.names().includes('half-close'));
     client.cancel(Status.ABORTED);
-    await settle(pair);
+    await pair.roundTrip();
   });
 
   test('cancel inside onMessage: closed with that status, no further message', async () => {
@@ -283,7 +283,7 @@ function clientCancel(test: Promised, kit: TransportKit): void {
     server.close(Status.OK, new Metadata(CUSTOM));
     await server.closed;
     await client.log.next('headers');
-    await settle(pair);
+    await pair.roundTrip();
     const reason = Status.CANCELLED.withDescription('late');
     client.cancel(reason);
     client.request(5);
@@ -299,7 +299,7 @@ function clientCancel(test: Promised, kit: TransportKit): void {
     client.write('unread');
     client.cancel(Status.CANCELLED);
     await client.closed;
-    await settle(pair);
+    await pair.roundTrip();
     for (const server of pair.side.streams.all) if (server.path.endsWith('Bidi')) await server.closed;
     assert.is(client.written, 0);
   });
@@ -318,7 +318,7 @@ function serverCancel(test: Promised, kit: TransportKit): void {
       assert.equal([status.code, status.description, status.cause], [15, 'disk gone', undefined]);
       assert.is(await server.closed, reason);
     }
-    await settle(pair);
+    await pair.roundTrip();
   });
 
   test('cancel of the server amid a full queue: the queue is dropped, the client’s end is not OK', async () => {
@@ -363,7 +363,7 @@ function afterTheEnd(test: Promised, kit: TransportKit): void {
     assert.ok((await client.closed).status.isOk);
     assert.ok((await server.closed).isOk);
     useServer(server);
-    await settle(pair);
+    await pair.roundTrip();
   });
 
   test('after its cancel a client stream’s methods do nothing', async () => {
@@ -375,7 +375,7 @@ function afterTheEnd(test: Promised, kit: TransportKit): void {
     await server.closed;
     useClient(client);
     useServer(server);
-    await settle(pair);
+    await pair.roundTrip();
     assert.equal(server.texts, []);
   });
 
@@ -385,7 +385,7 @@ function afterTheEnd(test: Promised, kit: TransportKit): void {
     server.close(Status.NOT_FOUND);
     await client.closed;
     useClient(client);
-    await settle(pair);
+    await pair.roundTrip();
   });
 }
 
@@ -420,17 +420,4 @@ function metadataLimits(test: Promised, kit: TransportKit): void {
     assert.is(status.code, Status.RESOURCE_EXHAUSTED.code);
     assert.is(trailers.size, 0);
   });
-}
-
-/** Waits until both ends have heard what is on its way: another call goes all the way. */
-async function settle(pair: Pair): Promise<void> {
-  const client = pair.client.open(UNARY);
-  client.halfClose();
-  for (;;) {
-    const server = await pair.side.streams.next();
-    if (server.path !== UNARY.path) continue;
-    server.close(Status.OK);
-    break;
-  }
-  await client.closed;
 }

@@ -4,6 +4,7 @@
  * wire; a new transport is done when it passes.
  */
 import type { Suite } from '../support/suite.ts';
+import { closingContract } from './contract-closing.ts';
 import { connectionContract } from './contract-connection.ts';
 import { edgeContract } from './contract-edges.ts';
 import { flowContract } from './contract-flow.ts';
@@ -20,6 +21,7 @@ export function transportContract(suite: Suite, kit: TransportKit): void {
   };
   connectionContract(test, kit);
   streamContract(test, kit);
+  closingContract(test, kit);
   flowContract(test, kit);
   edgeContract(test, kit);
   raceContract(test, kit);

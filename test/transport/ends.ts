@@ -34,6 +34,7 @@ const PATIENCE_MS = 5_000;
 /** Options that say nothing in particular. */
 const STREAM_OPTIONS: StreamOptions = Object.freeze({
   authority: null,
+  credentials: null,
   deadline: null,
   waitForReady: null,
   compressor: IDENTITY,
@@ -95,6 +96,7 @@ type SharedEvent =
 export type ClientStreamEvent =
   | SharedEvent
   | { readonly type: 'headers'; readonly headers: Metadata }
+  | { readonly type: 'closing'; readonly status: Status }
   | {
       readonly type: 'close';
       readonly status: Status;
@@ -164,6 +166,21 @@ abstract class StreamEnd<E extends ClientStreamEvent | ServerStreamEvent> {
     return this.log.events.reduce((sum, event) => sum + (event.type === 'written' ? event.count : 0), 0);
   }
 
+  /** Waits until so many messages have come in all. */
+  async hasRead(count: number): Promise<void> {
+    while (this.payloads.length < count) await this.log.next('message' as E['type']);
+  }
+
+  /** Waits until so many messages were told as written in all. */
+  async hasWritten(count: number): Promise<void> {
+    while (this.written < count) await this.log.next('written' as E['type']);
+  }
+
+  /** The next `ready` that nobody waited for yet. */
+  async becomesReady(): Promise<void> {
+    await this.log.next('ready' as E['type']);
+  }
+
   get isClosed(): boolean {
     return this.log.names().includes('close');
   }
@@ -200,6 +217,11 @@ export class ClientEnd extends StreamEnd<ClientStreamEvent> implements ClientStr
   override onMessage(payload: Uint8Array): void {
     if (!this.log.names().includes('headers')) this.log.breach('a message came before headers');
     super.onMessage(payload);
+  }
+
+  onClosing(status: Status): void {
+    if (this.log.names().includes('closing')) this.log.breach('closing came twice');
+    this.tell({ type: 'closing', status });
   }
 
   onClose(status: Status, trailers: Metadata, progress: StreamProgress): void {

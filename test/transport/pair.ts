@@ -5,7 +5,7 @@
 import type { ClientTransport, ServerListener } from '../../src/transport/transport.ts';
 import type { SocketAddress } from '../../src/values/attributes.ts';
 import { Status } from '../../src/values/status.ts';
-import { ClientConnection, type ClientEnd, type ServerConnection, type ServerEnd, ServerSide } from './ends.ts';
+import { ClientConnection, type ClientEnd, type ServerConnection, type ServerEnd, ServerSide, UNARY } from './ends.ts';
 
 /** What a test may ask of one end. */
 export interface EndOptions {
@@ -70,6 +70,19 @@ export class Pair {
   /** A bidi stream that has reached the server. */
   async stream(): Promise<[ClientEnd, ServerEnd]> {
     return [this.client.open(), await this.side.streams.next()];
+  }
+
+  /** Waits until all that was written before and is not held back has arrived: another call goes all the way. */
+  async roundTrip(): Promise<void> {
+    const client = this.client.open(UNARY);
+    client.halfClose();
+    for (;;) {
+      const server = await this.side.streams.next();
+      if (server.path !== UNARY.path) continue;
+      server.close(Status.OK);
+      break;
+    }
+    await client.closed;
   }
 
   /** Ends everything, and waits until both connections and the address have told so. */

@@ -2,7 +2,8 @@
  * One RPC over one http2 stream, client side. Above: StreamClientCall or PendingStream. Below: Http2ClientTransport gives it
  * its http2 stream; node:http2.
  * Holds: onClose fires once and last; nothing reaches the listener before start() has returned; the status is settled by
- * the first of local end, trailers, and the http2 stream's own close, and told once every message before it was.
+ * the first of local end, trailers, and the http2 stream's own close, and told once every message before it was; behind the
+ * server's end no message leaves.
  *
  *   idle ─start→ waiting ─onSlot→ open ─finish→ closed
  *                   └──────abort──────┴─→ ending ─(next tick)→ closed
@@ -23,6 +24,7 @@ import { invariant } from '../../values/invariant.ts';
 import { Metadata } from '../../values/metadata.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
+import { MessageFailure } from '../message-failure.ts';
 import type { ClientStream, ClientStreamListener, StreamProgress } from '../stream.ts';
 import type { StreamOptions } from '../transport.ts';
 import { type Finale, finaleWithoutStatus, lossFinale, plainFinale, resetFinale, trailersFinale } from './finale.ts';
@@ -69,6 +71,7 @@ const NOBODY: ClientStreamListener = {
   onMessage() {},
   onReady() {},
   onWritten() {},
+  onClosing() {},
   onClose() {},
 };
 
@@ -95,6 +98,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   #foreign: ForeignResponse | null = null;
   /** How the stream ends, once that is known. */
   #finale: Finale | null = null;
+  #closingTold = false;
   #error: Error | null = null;
 
   constructor(host: ClientStreamHost, method: MethodDescriptor<unknown, unknown>, options: StreamOptions) {
@@ -110,7 +114,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   protected get isWritable(): boolean {
-    return !this.isOver && !this.#halfClosed;
+    return !this.isOver && !this.#halfClosed && this.#finale === null;
   }
 
   protected get isOpen(): boolean {
@@ -135,10 +139,13 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   halfClose(): void {
     if (this.#halfClosed || this.isOver) return;
     this.#halfClosed = true;
-    this.framer.end();
+    // Behind the server's end nothing goes out but the end itself, for which the server may wait to let go of the stream.
+    if (this.#finale === null) this.framer.end();
+    else process.nextTick(endHttp2, this);
   }
 
   onFramesEnd(): void {
+    this.releaseHeld();
     if (this.#state === 'waiting') this.#queue();
     // node:http2: end() from inside a write callback can wedge the session (nodejs/node#49147).
     else process.nextTick(endHttp2, this);
@@ -324,10 +331,29 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       this.#fail(fault);
       return;
     }
-    this.#finale = trailersFinale(head, trailersOnly);
+    this.#settle(trailersFinale(head, trailersOnly));
     // node:http2: `trailers` may come before the `data` in front of it (test/transport/http2/trailers-first.test.ts);
     // what node still holds decides whether this is the end of the messages.
     if (this.http2 === null || this.http2.readableLength === 0) this.endOfInput();
+    else this.deliver();
+  }
+
+  /** The server has ended the stream: how is known, and nothing that waits to be sent is of use to anybody. */
+  #settle(finale: Finale): void {
+    this.#finale = finale;
+    this.dropUnsent();
+  }
+
+  override onDelivered(): void {
+    this.#tellClosing();
+    super.onDelivered();
+  }
+
+  /** Tells of the end if it is known and messages wait in front of it, in the deframer and perhaps in node behind that. */
+  #tellClosing(): void {
+    if (this.#closingTold || this.#finale === null || !this.deframer.isStalled) return;
+    this.#closingTold = true;
+    this.notify(onClosing, this.#finale.status);
   }
 
   onChunk(chunk: Uint8Array): void {
@@ -346,7 +372,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       // NO_ERROR there is nothing to settle, and with writes held back that close comes only once we let go of the stream.
       const rstCode = this.http2?.rstCode ?? constants.NGHTTP2_NO_ERROR;
       if (rstCode !== constants.NGHTTP2_NO_ERROR || this.#host.connectionLoss() !== null) return;
-      this.#finale = finaleWithoutStatus();
+      this.#settle(finaleWithoutStatus());
     }
     this.endOfInput();
   }
@@ -373,7 +399,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       this.#finishForeign();
       return;
     }
-    this.#finale ??= resetFinale(http2, this.#host.goaway, this.#error);
+    if (this.#finale === null) this.#settle(resetFinale(http2, this.#host.goaway, this.#error));
     this.drainDestroyed(http2);
     this.endOfInput();
   }
@@ -392,7 +418,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   onFramingFailure(status: Status): void {
-    const cause = status.cause ?? status.description;
+    const cause = new MessageFailure(status);
     this.#abort(Status.CANCELLED.withDescription('Failed to stream message').withCause(cause), 'processed');
   }
 
@@ -467,6 +493,10 @@ function freeSlot(host: ClientStreamHost): void {
 
 function onHeaders(listener: unknown, headers: Metadata): void {
   (listener as ClientStreamListener).onHeaders(headers);
+}
+
+function onClosing(listener: unknown, status: Status): void {
+  (listener as ClientStreamListener).onClosing(status);
 }
 
 function endHttp2(stream: Http2ClientStream): void {

@@ -2,7 +2,8 @@
  * Messages over one http2 stream: what the client's and the server's end share. Above: Http2ClientStream and
  * Http2ServerStream extend it and add headers, trailers and the end. Below: framer, deframer, node:http2.
  * Holds: while received bytes wait that may not be delivered, the http2 stream is paused, so the rest stays in its window;
- * no listener method runs inside another; what passed flow control is counted only while the http2 stream is alive.
+ * no listener method runs inside another; what passed flow control is counted only while the http2 stream is alive; what is
+ * held for messages to follow is let go when the stream stops being ready.
  */
 import type { Http2Stream } from 'node:http2';
 import type { Compressor } from '../../framing/compressor.ts';
@@ -10,7 +11,7 @@ import { type DeframerSink, MessageDeframer } from '../../framing/message-defram
 import { type FrameSink, MessageFramer } from '../../framing/message-framer.ts';
 import type { Attributes } from '../../values/attributes.ts';
 import type { Status } from '../../values/status.ts';
-import { type Stream, type StreamListener, WriteFlag, type WriteFlags } from '../stream.ts';
+import { isHeldBack, type Stream, type StreamListener, WriteFlag, type WriteFlags } from '../stream.ts';
 
 /** Where the listeners on an http2 stream find the stream of ours that it belongs to: one property, no closures. */
 const OWNER: unique symbol = Symbol('owner');
@@ -39,13 +40,18 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
   protected listener: StreamListener;
   /** Queued bytes at which the stream stops being ready. */
   protected onReadyThresholdBytes: number;
-  /** Frames that wait for the http2 stream. */
+  /** Frames that wait for the http2 stream, or for more of them. */
   protected readonly unsent: Uint8Array[] = [];
   /** Whether a listener method is running that is not fed by the deframer's own loop. */
   #notifying = false;
   /** Whether the queue has reached the threshold since the last onReady. */
   #congested = false;
   #unsentBytes = 0;
+  /** How many of them, from the last on, are held for what follows. */
+  #held = 0;
+  /** How many messages the framer has, and how many of those, from the first on, may not be held for what follows. */
+  #unframed = 0;
+  #due = 0;
   /** One per stream, made with its first message: what http2 calls for each write. */
   #onWriteDone: ((error?: Error | null) => void) | null = null;
 
@@ -81,8 +87,17 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
 
   writeMessage(payload: Uint8Array, flags: WriteFlags): void {
     if (!this.isWritable) return;
+    this.#unframed += 1;
+    if (!isHeldBack(flags)) this.#due = this.#unframed;
     this.framer.write(payload, (flags & WriteFlag.NO_COMPRESS) === 0);
-    if (this.queuedBytes >= this.onReadyThresholdBytes) this.#congested = true;
+    this.checkCongestion();
+  }
+
+  /** Remembers to tell when the stream is ready again; what is held goes out, because the writer may wait for that. */
+  protected checkCongestion(): void {
+    if (this.queuedBytes < this.onReadyThresholdBytes) return;
+    this.#congested = true;
+    this.releaseHeld();
   }
 
   isReady(): boolean {
@@ -95,34 +110,58 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
   }
 
   onFrame(frame: Uint8Array): void {
-    // node:http2: a write behind the peer's reset breaks the read side too: what waits there, and the end, are lost
-    // (test/transport/contract-edges.ts).
-    if (this.http2?.closed === true || this.http2?.destroyed === true) return;
-    if (this.isOpen && this.http2 !== null) {
-      this.#onWriteDone ??= (error) => this.#frameWritten(error ?? null);
-      this.http2.write(frame, this.#onWriteDone);
-    } else {
-      this.unsent.push(frame);
-      this.#unsentBytes += frame.length;
+    const isDue = this.#due > 0;
+    if (isDue) this.#due -= 1;
+    this.#unframed -= 1;
+    if (isDue && this.isOpen && this.http2 !== null && this.unsent.length === 0) {
+      this.#write(this.http2, frame);
+      return;
     }
+    this.unsent.push(frame);
+    this.#unsentBytes += frame.length;
+    if (isDue || this.#congested) this.releaseHeld();
+    else this.#held += 1;
   }
 
-  /** Writes the frames that waited for the http2 stream. */
+  /** What is held waits for nothing more. */
+  protected releaseHeld(): void {
+    this.#held = 0;
+    this.flushUnsent();
+  }
+
+  /** Writes the frames that waited for the http2 stream, once that is open. */
   protected flushUnsent(): void {
-    const waiting = this.unsent.splice(0);
-    this.#unsentBytes = 0;
-    for (const frame of waiting) this.onFrame(frame);
+    const { http2 } = this;
+    const count = this.unsent.length - this.#held;
+    if (!this.isOpen || http2 === null || count === 0) return;
+    // node:http2: corked writes become as few DATA frames as there can be (test/transport/http2/buffer-hint.test.ts).
+    http2.cork();
+    for (const frame of this.unsent.splice(0, count)) {
+      this.#unsentBytes -= frame.length;
+      this.#write(http2, frame);
+    }
+    http2.uncork();
+  }
+
+  #write(http2: Http2Stream, frame: Uint8Array): void {
+    // node:http2: a write behind the peer's reset breaks the read side too: what waits there, and the end, are lost
+    // (test/transport/contract-edges.ts).
+    if (http2.closed || http2.destroyed) return;
+    this.#onWriteDone ??= (error) => this.#frameWritten(error ?? null);
+    http2.write(frame, this.#onWriteDone);
   }
 
   /** Takes the only frame that waits, to be sent along with the end of the stream; null unless there is just one. */
   protected takeOnlyUnsent(): Uint8Array | null {
     if (this.unsent.length !== 1) return null;
+    this.#held = 0;
     this.#unsentBytes = 0;
     return this.unsent.pop() ?? null;
   }
 
   protected dropUnsent(): void {
     this.unsent.length = 0;
+    this.#held = 0;
     this.#unsentBytes = 0;
     this.framer.discard();
   }

@@ -127,6 +127,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
   setOnReadyThreshold(bytes: number): void {
     this.onReadyThresholdBytes = bytes;
+    this.checkCongestion();
   }
 
   sendHeaders(headers: Metadata): void {
@@ -182,6 +183,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
   }
 
   onFramesEnd(): void {
+    this.releaseHeld();
     // node:http2: after end() a reset with NO_ERROR is not told while writes are held up
     // (test/transport/http2/server-cancel.test.ts); so where much is queued the end waits for the last write.
     this.#endIsDue = this.queuedBytes >= this.onReadyThresholdBytes;

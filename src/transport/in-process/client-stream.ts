@@ -52,6 +52,7 @@ const NOBODY: ClientStreamListener = {
   onMessage() {},
   onReady() {},
   onWritten() {},
+  onClosing() {},
   onClose() {},
 };
 
@@ -71,6 +72,7 @@ export class InProcessClientStream extends InProcessEnd implements ClientStream 
   #headersSeen = false;
   /** How the stream ends, once that is known. */
   #finale: Finale | null = null;
+  #closingTold = false;
 
   constructor(host: InProcessClientHost, method: MethodDescriptor<unknown, unknown>, options: StreamOptions) {
     super(NOBODY, options.maxInboundMessageBytes, options.onReadyThresholdBytes);
@@ -85,7 +87,7 @@ export class InProcessClientStream extends InProcessEnd implements ClientStream 
   }
 
   protected get isWritable(): boolean {
-    return !this.isOver && !this.#halfClosed;
+    return !this.isOver && !this.#halfClosed && this.#finale === null;
   }
 
   start(headers: Metadata, listener: ClientStreamListener): void {
@@ -200,6 +202,7 @@ export class InProcessClientStream extends InProcessEnd implements ClientStream 
       return;
     }
     this.#finale = { status, trailers, progress: 'processed' };
+    this.dropQueue();
     this.endInput();
   }
 
@@ -212,6 +215,12 @@ export class InProcessClientStream extends InProcessEnd implements ClientStream 
 
   protected onInputDrained(): void {
     if (this.#finale !== null) this.#finish(this.#finale);
+  }
+
+  protected onInputHeld(): void {
+    if (this.#closingTold || this.#finale === null) return;
+    this.#closingTold = true;
+    this.notify(onClosing, this.#finale.status);
   }
 
   protected onOversized(status: Status): void {
@@ -264,6 +273,10 @@ export class InProcessClientStream extends InProcessEnd implements ClientStream 
 
 function onHeaders(listener: unknown, headers: Metadata): void {
   (listener as ClientStreamListener).onHeaders(headers);
+}
+
+function onClosing(listener: unknown, status: Status): void {
+  (listener as ClientStreamListener).onClosing(status);
 }
 
 function tellAborted(stream: InProcessClientStream): void {

@@ -8,7 +8,7 @@
 import type { Attributes } from '../../values/attributes.ts';
 import { addPermits } from '../../values/permits.ts';
 import { Status } from '../../values/status.ts';
-import type { Stream, StreamListener, WriteFlags } from '../stream.ts';
+import { isHeldBack, type Stream, type StreamListener, type WriteFlags } from '../stream.ts';
 import { PayloadQueue } from './payload-queue.ts';
 
 /** Bytes that an end takes in before they are asked for; one payload may go beyond it. HTTP/2's own default. */
@@ -24,6 +24,8 @@ export abstract class InProcessEnd implements Stream {
   readonly #maxInboundMessageBytes: number;
   /** Written, and not yet in the peer's window. */
   readonly #queue = new PayloadQueue();
+  /** How many of these, from the last on, wait for what follows. */
+  #held = 0;
   /** Received, and not yet delivered. */
   readonly #window = new PayloadQueue();
   #permits = 0;
@@ -50,6 +52,8 @@ export abstract class InProcessEnd implements Stream {
   protected abstract onOutputDrained(): void;
   /** Everything received was delivered, and nothing will follow. Once. */
   protected abstract onInputDrained(): void;
+  /** Nothing will follow what was received, of which some waits for permits. Perhaps more than once. */
+  protected abstract onInputHeld(): void;
   /** A message that came is too large. */
   protected abstract onOversized(status: Status): void;
   /** The first thing of a flush: what goes ahead of messages. */
@@ -61,10 +65,24 @@ export abstract class InProcessEnd implements Stream {
     this.deliver();
   }
 
-  writeMessage(payload: Uint8Array, _flags: WriteFlags): void {
+  writeMessage(payload: Uint8Array, flags: WriteFlags): void {
     if (!this.isWritable) return;
     this.#queue.push(payload);
-    if (this.#queue.bytes >= this.onReadyThresholdBytes) this.#congested = true;
+    if (isHeldBack(flags)) this.#held += 1;
+    else this.#release();
+    this.checkCongestion();
+  }
+
+  /** Remembers to tell when the stream is ready again; what is held goes out, because the writer may wait for that. */
+  protected checkCongestion(): void {
+    if (this.#queue.bytes < this.onReadyThresholdBytes) return;
+    this.#congested = true;
+    this.#release();
+  }
+
+  /** What is held waits for nothing more. */
+  #release(): void {
+    this.#held = 0;
     this.flushSoon();
   }
 
@@ -80,11 +98,12 @@ export abstract class InProcessEnd implements Stream {
   /** No message will follow what was written. */
   protected endOutput(): void {
     this.#outputEnded = true;
-    this.flushSoon();
+    this.#release();
   }
 
   /** Drops what was written and not taken in. */
   protected dropQueue(): void {
+    this.#held = 0;
     this.#queue.clear();
   }
 
@@ -124,7 +143,7 @@ export abstract class InProcessEnd implements Stream {
 
   #fill(peer: InProcessEnd): number {
     let written = 0;
-    while (!peer.isOver && peer.#window.bytes < WINDOW_BYTES) {
+    while (!peer.isOver && peer.#window.bytes < WINDOW_BYTES && this.#queue.length > this.#held) {
       const payload = this.#queue.shift();
       if (payload === null) break;
       written += 1;
@@ -151,7 +170,10 @@ export abstract class InProcessEnd implements Stream {
       this.#deliverPayload(payload);
     }
     this.#delivering = false;
-    if (this.#inputEnded && this.#window.length === 0 && !this.isOver) {
+    if (!this.#inputEnded || this.isOver) return;
+    if (this.#window.length > 0) {
+      this.onInputHeld();
+    } else {
       this.#inputEnded = false;
       this.onInputDrained();
     }

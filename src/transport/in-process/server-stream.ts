@@ -87,6 +87,7 @@ export class InProcessServerStream extends InProcessEnd implements ServerStream 
 
   setOnReadyThreshold(bytes: number): void {
     this.onReadyThresholdBytes = bytes;
+    this.checkCongestion();
   }
 
   sendHeaders(headers: Metadata): void {
@@ -152,6 +153,8 @@ export class InProcessServerStream extends InProcessEnd implements ServerStream 
   protected onInputDrained(): void {
     if (this.#state === 'open') this.notify(onHalfClose, 0);
   }
+
+  protected onInputHeld(): void {}
 
   protected onOversized(status: Status): void {
     this.cancel(status);

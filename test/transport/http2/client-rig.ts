@@ -7,7 +7,7 @@
 import { ChannelCredentials } from '../../../src/credentials/channel-credentials.ts';
 import { CompressorRegistry, IDENTITY } from '../../../src/framing/compressor.ts';
 import { type Http2ClientOptions, Http2ClientTransport } from '../../../src/transport/http2/client-transport.ts';
-import type { ClientStream, ClientStreamListener, StreamProgress } from '../../../src/transport/stream.ts';
+import type { ClientStream, ClientStreamListener, StreamProgress, WriteFlags } from '../../../src/transport/stream.ts';
 import type { ClientTransportListener, StreamOptions } from '../../../src/transport/transport.ts';
 import { Metadata } from '../../../src/values/metadata.ts';
 import { BYTES_MARSHALLER, MethodDescriptor, type MethodKind } from '../../../src/values/method.ts';
@@ -22,6 +22,7 @@ export type StreamEvent =
   | { readonly type: 'message'; readonly payload: Buffer }
   | { readonly type: 'ready' }
   | { readonly type: 'written'; readonly count: number }
+  | { readonly type: 'closing'; readonly status: Status }
   | { readonly type: 'close'; readonly status: Status; readonly trailers: Metadata; readonly progress: StreamProgress };
 
 /** How a stream ended. */
@@ -47,9 +48,9 @@ export class RecordedStream implements ClientStreamListener {
     return this;
   }
 
-  send(message: string | Uint8Array): this {
+  send(message: string | Uint8Array, flags: WriteFlags = 0): this {
     const payload = typeof message === 'string' ? Buffer.from(message) : message;
-    this.log.forbid(() => this.stream.writeMessage(payload, 0));
+    this.log.forbid(() => this.stream.writeMessage(payload, flags));
     return this;
   }
 
@@ -84,6 +85,11 @@ export class RecordedStream implements ClientStreamListener {
 
   onWritten(count: number): void {
     this.log.record({ type: 'written', count }, () => this.#reactions.onWritten?.(count));
+  }
+
+  onClosing(status: Status): void {
+    if (this.names.includes('closing')) this.log.breach('closing came twice');
+    this.log.record({ type: 'closing', status }, () => this.#reactions.onClosing?.(status));
   }
 
   onClose(status: Status, trailers: Metadata, progress: StreamProgress): void {
@@ -151,6 +157,7 @@ export class RecordingTransportListener implements ClientTransportListener {
 /** What every stream of a rig is told unless the test says otherwise. */
 export const STREAM_OPTIONS: StreamOptions = Object.freeze({
   authority: null,
+  credentials: null,
   deadline: null,
   waitForReady: null,
   compressor: IDENTITY,

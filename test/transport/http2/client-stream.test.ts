@@ -1,5 +1,7 @@
 /** Http2ClientStream: what it sends, frame by frame, and what it refuses to send. */
+import { outcomeOf } from '../../../src/call/message-failure.ts';
 import { GZIP } from '../../../src/framing/compressor.ts';
+import { MessageFailure } from '../../../src/transport/message-failure.ts';
 import { Deadline } from '../../../src/values/deadline.ts';
 import { Metadata } from '../../../src/values/metadata.ts';
 import { responseHeaders, trailersOnly } from '../../support/raw-http2.ts';
@@ -93,6 +95,27 @@ test('large and small messages that are compressed leave in order, the end behin
     [50_000, 10, 40_000, 0, 20],
   );
   assert.ok(sent.every((bytes, i) => messages[i]?.equals(bytes)));
+});
+
+test('a message that cannot be framed ends the stream CANCELLED, with what failed as cause; the server hears of a reset', async () => {
+  await using rig = await ClientRig.open();
+  const thrown = new Error('out of order');
+  const compressor = {
+    ...GZIP,
+    compress: (): never => {
+      throw thrown;
+    },
+  };
+  const call = rig.stream('bidi_streaming', {}, { compressor }).start();
+  await rig.peer.frame('HEADERS');
+  call.send('one').send('dropped');
+  const { status, progress } = await call.closed;
+  assert.is(`${status} ${progress}`, 'CANCELLED: Failed to stream message processed');
+  assert.instance(status.cause, MessageFailure);
+  assert.is(outcomeOf(status).toString(), 'INTERNAL: Failed to frame message');
+  assert.is(outcomeOf(status).cause, thrown);
+  await rig.peer.frame('RST_STREAM', { stream: 1, code: 'CANCEL' });
+  assert.not(rig.peer.has('DATA'));
 });
 
 test('the order on the wire: pseudo-headers, te, the timeout, then the rest, the user’s last', async () => {

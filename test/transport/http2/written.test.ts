@@ -2,6 +2,7 @@
  * onWritten and onReady: what passed flow control, in order, and never a message that a reset swallowed; readiness by the
  * bytes that are queued.
  */
+import { WriteFlag } from '../../../src/transport/stream.ts';
 import { grpcFrame, RawServer, responseHeaders, trailersOnly } from '../../support/raw-http2.ts';
 import { assert, suite } from '../../support/suite.ts';
 import { ClientRig, type RecordedStream } from './client-rig.ts';
@@ -49,6 +50,40 @@ test('node: reset with NO_ERROR, a stream with writes held back ends, and on som
   assert.not(stream.destroyed);
   assert.not(stream.writableFinished);
 });
+
+/** A connection that lets as much through as anybody can want. */
+const WIDE = { settings: { INITIAL_WINDOW_SIZE: 2 ** 31 - 1 } };
+/** More than the buffers of any two sockets hold. */
+const FLOOD = 640;
+
+test('node: a write is called back once the socket took it, however wide the window: what WRITE_THROUGH asks for', async () => {
+  await using rig = await ClientRig.open({ server: WIDE });
+  rig.peer.sendWindowUpdate(0, 2 ** 31 - 1 - 65_535);
+  let sent = 0;
+  const next = (): void => {
+    if (sent === FLOOD) return;
+    sent += 1;
+    call.stream.writeMessage(Buffer.alloc(100_000), WriteFlag.WRITE_THROUGH);
+  };
+  const call: RecordedStream = rig.stream('bidi_streaming', { onWritten: next }).start();
+  await rig.peer.frame('HEADERS');
+  rig.peer.socket.pause();
+  next();
+  await standsStill(() => sent);
+  assert.ok(sent < FLOOD, `${sent} messages went out, and nobody has read`);
+  assert.is(call.written, sent - 1);
+  rig.peer.socket.resume();
+  while (call.written < FLOOD) await call.log.next('written');
+});
+
+/** Waits until a number has not changed for many turns of the event loop. */
+async function standsStill(count: () => number): Promise<void> {
+  for (let turns = 0, before = count(); turns < 200; turns += 1) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (count() !== before) turns = 0;
+    before = count();
+  }
+}
 
 for (const how of ['reset', 'answered and reset'] as const) {
   test(`with writes held back, ${how} with NO_ERROR: the call ends and its slot is free`, async () => {
