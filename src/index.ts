@@ -30,6 +30,12 @@ export type { ConnectivityState } from './channel/connectivity.ts';
 export { createChannel, type Http2ChannelOptions } from './channel/create-channel.ts';
 export { createInProcessChannel, type InProcessChannelOptions } from './channel/create-in-process-channel.ts';
 export { type ChannelOptions, DirectChannel } from './channel/direct-channel.ts';
+export {
+  CallCredentials,
+  type CallCredentialsCallback,
+  type CallCredentialsRequest,
+  type RequestHeadersClient,
+} from './credentials/call-credentials.ts';
 export { ChannelCredentials, type TlsClientOptions } from './credentials/channel-credentials.ts';
 export { ServerCredentials, type TlsServerOptions } from './credentials/server-credentials.ts';
 export {
@@ -47,6 +53,7 @@ export { Server, type ServerOptions } from './server/server.ts';
 export type { Http2Address } from './transport/http2/client-transport.ts';
 export type { Http2ListenAddress } from './transport/http2/server-listener.ts';
 export { InProcessServer, type InProcessServerOptions } from './transport/in-process/server.ts';
+export { WriteFlag, type WriteFlags } from './transport/stream.ts';
 export {
   AttributeKey,
   Attributes,

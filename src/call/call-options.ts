@@ -1,7 +1,8 @@
 /**
- * CallOptions: what a caller may say about one call. Above: users, stubs, interceptors. Below: values. Immutable: every
- * `with…` returns a copy, so that interceptors may pass on what they got. Source: io.grpc.CallOptions.
+ * CallOptions: what a caller may say about one call. Above: users, stubs, interceptors. Below: values, credentials.
+ * Immutable: every `with…` returns a copy, so that interceptors may pass on what they got. Source: io.grpc.CallOptions.
  */
+import type { CallCredentials } from '../credentials/call-credentials.ts';
 import type { Clock } from '../values/clock.ts';
 import { Deadline } from '../values/deadline.ts';
 
@@ -23,6 +24,7 @@ interface Fields {
   readonly deadline: Deadline | null;
   readonly signal: AbortSignal | null;
   readonly authority: string | null;
+  readonly credentials: CallCredentials | null;
   readonly compression: string | null;
   readonly waitForReady: boolean | null;
   readonly maxInboundMessageBytes: number | null;
@@ -35,6 +37,7 @@ const UNSET: Fields = {
   deadline: null,
   signal: null,
   authority: null,
+  credentials: null,
   compression: null,
   waitForReady: null,
   maxInboundMessageBytes: null,
@@ -54,6 +57,8 @@ export class CallOptions implements Fields {
   readonly signal: AbortSignal | null;
   /** `:authority` in place of the channel's. */
   readonly authority: string | null;
+  /** On whose behalf the call is made, beside what the channel says of all its calls; null for nobody. */
+  readonly credentials: CallCredentials | null;
   /** The compressor for the request, by name; null or `identity` for none. */
   readonly compression: string | null;
   /** Whether to wait out connection failures; null leaves it to the channel. */
@@ -71,6 +76,7 @@ export class CallOptions implements Fields {
     this.deadline = fields.deadline;
     this.signal = fields.signal;
     this.authority = fields.authority;
+    this.credentials = fields.credentials;
     this.compression = fields.compression;
     this.waitForReady = fields.waitForReady;
     this.maxInboundMessageBytes = fields.maxInboundMessageBytes;
@@ -97,6 +103,14 @@ export class CallOptions implements Fields {
   /** Another `:authority` for this call; null for the channel's. */
   withAuthority(authority: string | null): CallOptions {
     return new CallOptions({ ...this, authority });
+  }
+
+  /**
+   * Asked for this call, behind those of the channel; null for those alone. Replaces what was set before: combine to
+   * have both.
+   */
+  withCredentials(credentials: CallCredentials | null): CallOptions {
+    return new CallOptions({ ...this, credentials });
   }
 
   /** The compressor for the request, by name. An unknown name ends the call INTERNAL. */

@@ -10,9 +10,12 @@ import {
 } from '../transport/http2/client-transport.ts';
 import { type ChannelOptions, DirectChannel } from './direct-channel.ts';
 
-/** What createChannel may be told: what a channel may, and what concerns its connections. */
+/**
+ * What createChannel may be told: what a channel may, and what concerns its connections. Call credentials are composed
+ * with the channel's.
+ */
 export interface Http2ChannelOptions
-  extends ChannelOptions,
+  extends Omit<ChannelOptions, 'callCredentials'>,
     Omit<Http2ClientOptions, 'address' | 'authority' | 'credentials' | 'clock'> {
   /**
    * `:authority` of the calls; with TLS also the name that the certificate must bear. Default: the target's
@@ -39,7 +42,8 @@ export function createChannel(
   const { address, authority: ownAuthority } = parseTarget(target);
   const authority = options.authority ?? ownAuthority;
   const transportOptions: Http2ClientOptions = { ...options, address, authority, credentials };
-  return new DirectChannel(() => new Http2ClientTransport(transportOptions), authority, options);
+  const channelOptions: ChannelOptions = { ...options, callCredentials: credentials.callCredentials };
+  return new DirectChannel(() => new Http2ClientTransport(transportOptions), authority, channelOptions);
 }
 
 /** `unix:path` or `unix:///path`; two slashes alone would begin an authority, which a socket has not. */

@@ -1,9 +1,10 @@
 /**
  * DirectChannel: a Channel over one connection at a time, made by a factory. Above: stubs, reactors, users. Below:
- * Subchannel makes and keeps the connection, PendingStream holds a call that waits for it.
- * Holds: a call on a READY channel gets the transport's own stream, nothing between. In CONNECTING calls wait. In
- * TRANSIENT_FAILURE they fail at once with the last connection error; those that wait for ready wait on. A lost
- * connection means IDLE: the next call connects again.
+ * Subchannel makes and keeps the connection, PendingStream holds a call that waits for it, CredentialsStream one that
+ * waits for its credentials.
+ * Holds: a call without credentials on a READY channel gets the transport's own stream, nothing between. In CONNECTING
+ * calls wait. In TRANSIENT_FAILURE they fail at once with the last connection error; those that wait for ready wait on.
+ * A lost connection means IDLE: the next call connects again.
  * The back-off timer runs only while a call waits for ready, or after connect() or getState(true), until the attempt
  * that was asked for: a channel that nobody waits for keeps no process alive. Once the wait is over the next call
  * connects, and waits for that. A stream's progress reaches the call untouched: a layer that tries again can stand
@@ -15,15 +16,18 @@ import type { ClientCall } from '../call/client-call.ts';
 import { type ClientInterceptor, interceptChannel } from '../call/client-interceptor.ts';
 import { type FailureHook, warnOfFailure } from '../call/failure-hooks.ts';
 import { type ClientCallConfig, StreamClientCall } from '../call/stream-client-call.ts';
+import { CallCredentials } from '../credentials/call-credentials.ts';
 import { CompressorRegistry } from '../framing/compressor.ts';
 import type { ClientStream } from '../transport/stream.ts';
 import type { ClientTransport, StreamOptions, StreamSource } from '../transport/transport.ts';
 import { type Clock, SYSTEM_CLOCK } from '../values/clock.ts';
 import { Latch } from '../values/latch.ts';
+import type { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import { Status } from '../values/status.ts';
 import { Backoff, type BackoffOptions } from './backoff.ts';
 import { Connectivity, type ConnectivityState } from './connectivity.ts';
+import { CredentialsStream, type CredentialsStreamOwner, isPrivate, NOT_PRIVATE } from './credentials-stream.ts';
 import { PendingStream, type PendingStreamOwner } from './pending-stream.ts';
 import { Subchannel } from './subchannel.ts';
 
@@ -31,6 +35,8 @@ import { Subchannel } from './subchannel.ts';
 export interface ChannelOptions {
   /** Every call passes them; the last one given runs first. Default: none. */
   readonly interceptors?: readonly ClientInterceptor[];
+  /** Asked for every call, before the call's own. Over HTTP/2 those composed with the channel's credentials. Default: none. */
+  readonly callCredentials?: CallCredentials | null;
   /** The largest response message to accept, in bytes, unless a call says otherwise. Default: 4 MiB. */
   readonly maxInboundMessageBytes?: number;
   /** Compressors by name. Default: identity, gzip and deflate. */
@@ -56,22 +62,33 @@ export class DirectChannel implements Channel {
   readonly #subchannel: Subchannel;
   readonly #terminated: Latch;
   readonly #config: ClientCallConfig;
+  readonly #callCredentials: CallCredentials | null;
   /** Why there are no new calls; null while there are. */
   #shutdownReason: Status | null = null;
   /** Whether connect() was called since the last attempt. */
   #connectAsked = false;
   /** Streams that wait for a connection, oldest first, and whether each outlasts a failure to connect. */
   readonly #waiting = new Map<PendingStream, boolean>();
+  /** Streams that wait for their credentials, and the transport that was picked for each. */
+  readonly #asking = new Map<PendingStream, ClientTransport>();
   readonly #streams: StreamSource = { newStream: (method, options) => this.#newStream(method, options) };
+  /** Where streams go that have been let in: unlike new ones they go on after shutdown. */
+  readonly #picks: StreamSource = { newStream: (method, options) => this.#pickStream(method, options) };
   readonly #owner: PendingStreamOwner = {
     onAbandoned: (stream) => this.#onAbandoned(stream),
     describeWait: () => this.#describeWait(),
+  };
+  readonly #asker: CredentialsStreamOwner = {
+    onMetadata: (stream, metadata) => this.#onMetadata(stream, metadata),
+    onAbandoned: (stream) => this.#onAbandoned(stream),
+    describeWait: () => 'waiting for call credentials',
   };
 
   /** `factory` makes a transport that has not been started; `authority` is the `:authority` of calls that have none. */
   constructor(factory: () => ClientTransport, authority: string, options: ChannelOptions = {}) {
     const clock = options.clock ?? SYSTEM_CLOCK;
     this.#authority = authority;
+    this.#callCredentials = options.callCredentials ?? null;
     this.#terminated = new Latch(clock);
     this.#subchannel = new Subchannel(factory, clock, new Backoff(options.backoff), {
       onStateChanged: (state) => this.#onStateChanged(state),
@@ -103,19 +120,54 @@ export class DirectChannel implements Channel {
   }
 
   #newStream(method: MethodDescriptor<unknown, unknown>, options: StreamOptions): ClientStream {
-    const { transport } = this.#subchannel;
-    const waitForReady = options.waitForReady === true;
-    if (transport !== null && this.#shutdownReason === null) return transport.newStream(method, options);
+    if (this.#shutdownReason === null) return this.#pickStream(method, options);
     const stream = new PendingStream(this.#owner, method, options);
-    if (this.#shutdownReason !== null) {
-      stream.fail(this.#shutdownReason);
-    } else if (this.#subchannel.state() === 'TRANSIENT_FAILURE' && !waitForReady) {
+    stream.fail(this.#shutdownReason);
+    return stream;
+  }
+
+  #pickStream(method: MethodDescriptor<unknown, unknown>, options: StreamOptions): ClientStream {
+    const { transport } = this.#subchannel;
+    if (transport !== null) return this.#streamOn(transport, method, options);
+    const waitForReady = options.waitForReady === true;
+    const stream = new PendingStream(this.#owner, method, options);
+    if (this.#subchannel.state() === 'TRANSIENT_FAILURE' && !waitForReady) {
       stream.fail(this.#subchannel.lastFailure);
     } else {
       this.#waiting.set(stream, waitForReady);
       this.#subchannel.requestConnection();
     }
     return stream;
+  }
+
+  /** The transport's own stream, or one that asks the credentials of the call first. */
+  #streamOn(
+    transport: ClientTransport,
+    method: MethodDescriptor<unknown, unknown>,
+    options: StreamOptions,
+  ): ClientStream {
+    const credentials = this.#credentialsOf(options);
+    if (credentials === null) return transport.newStream(method, options);
+    const authority = options.authority ?? this.#authority;
+    const stream = new CredentialsStream(this.#asker, method, options, { credentials, authority });
+    if (isPrivate(transport)) this.#asking.set(stream, transport);
+    else stream.fail(NOT_PRIVATE);
+    return stream;
+  }
+
+  #credentialsOf(options: StreamOptions): CallCredentials | null {
+    const { credentials } = options;
+    if (this.#callCredentials === null || credentials === null) return this.#callCredentials ?? credentials;
+    return CallCredentials.combine(this.#callCredentials, credentials);
+  }
+
+  #onMetadata(stream: CredentialsStream, metadata: Metadata): void {
+    const transport = this.#asking.get(stream) ?? null;
+    this.#asking.delete(stream);
+    if (transport !== null && transport === this.#subchannel.transport) stream.open(transport, metadata);
+    // The connection was lost while the credentials were asked: they are asked anew for the next one.
+    else stream.attach(this.#picks);
+    this.#settleLine();
   }
 
   #onStateChanged(state: ConnectivityState): void {
@@ -128,9 +180,11 @@ export class DirectChannel implements Channel {
   #attachWaiting(): void {
     const { transport } = this.#subchannel;
     if (transport === null) return;
-    const streams = [...this.#waiting.keys()];
-    this.#waiting.clear();
-    for (const stream of streams) stream.attach(transport);
+    const source: StreamSource = {
+      newStream: (method, options) => this.#streamOn(transport, method, options),
+    };
+    // Each leaves the line only when its turn has come: what an earlier one brings about must not end the line.
+    for (const stream of [...this.#waiting.keys()]) if (this.#waiting.delete(stream)) stream.attach(source);
     this.#settleLine();
   }
 
@@ -147,13 +201,15 @@ export class DirectChannel implements Channel {
 
   #onAbandoned(stream: PendingStream): void {
     this.#waiting.delete(stream);
+    this.#asking.delete(stream);
     this.#settleLine();
   }
 
-  /** Lets go of the connection, or of the wish for one, if no call waits any more. */
+  /** Lets go of the connection, or of the wish for one, if no call needs it any more. */
   #settleLine(): void {
     if (this.#waiting.size > 0) return;
-    if (this.#shutdownReason !== null) this.#subchannel.shutdown(this.#shutdownReason);
+    const idle = this.#asking.size === 0;
+    if (idle && this.#shutdownReason !== null) this.#subchannel.shutdown(this.#shutdownReason);
     else if (!this.#connectAsked) this.#subchannel.withdrawRequest();
   }
 
@@ -197,7 +253,7 @@ export class DirectChannel implements Channel {
 
   /**
    * New calls close UNAVAILABLE, also those that were made but not started; started ones go on, those that wait for
-   * a connection too. A second call does nothing.
+   * a connection or for credentials too. A second call does nothing.
    */
   shutdown(): void {
     if (this.#shutdownReason !== null) return;
@@ -210,8 +266,9 @@ export class DirectChannel implements Channel {
   shutdownNow(): void {
     this.#shutdownReason = SHUTDOWN_NOW;
     this.#connectivity.moveTo('SHUTDOWN');
-    for (const stream of this.#waiting.keys()) stream.fail(SHUTDOWN_NOW);
+    for (const stream of [...this.#waiting.keys(), ...this.#asking.keys()]) stream.fail(SHUTDOWN_NOW);
     this.#waiting.clear();
+    this.#asking.clear();
     this.#subchannel.shutdownNow(SHUTDOWN_NOW);
   }
 

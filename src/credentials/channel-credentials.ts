@@ -1,8 +1,10 @@
 /**
- * ChannelCredentials: how a client's connections are protected. Above: users, client transports. Below: node:tls, as types
- * only. Immutable. Source: io.grpc.ChannelCredentials, io.grpc.TlsChannelCredentials.
+ * ChannelCredentials: how a client's connections are protected, and on whose behalf all its calls are made. Above: users,
+ * client transports, channels. Below: node:tls, as types only. Immutable. Source: io.grpc.ChannelCredentials,
+ * io.grpc.TlsChannelCredentials, io.grpc.CompositeChannelCredentials.
  */
 import type { ConnectionOptions } from 'node:tls';
+import { CallCredentials } from './call-credentials.ts';
 
 /** The TLS options of a client; each as in `tls.connect`. What is left out is Node's default: the system's trusted CAs. */
 export type TlsClientOptions = Pick<
@@ -22,22 +24,35 @@ export type TlsClientOptions = Pick<
   | 'secureContext'
 >;
 
-/** Cleartext, or TLS with its options. */
+/** Cleartext, or TLS with its options; and what every call of the channel carries. */
 export class ChannelCredentials {
   /** The TLS options; null for cleartext. */
   readonly tls: TlsClientOptions | null;
+  /** Asked for every call, before the call's own; null for none. */
+  readonly callCredentials: CallCredentials | null;
 
-  private constructor(tls: TlsClientOptions | null) {
+  private constructor(tls: TlsClientOptions | null, callCredentials: CallCredentials | null) {
     this.tls = tls;
+    this.callCredentials = callCredentials;
   }
 
   /** HTTP/2 in cleartext with prior knowledge. */
   static insecure(): ChannelCredentials {
-    return new ChannelCredentials(null);
+    return new ChannelCredentials(null, null);
   }
 
   /** TLS with ALPN `h2`; `cert` and `key` for mutual TLS. The certificate is checked against the host of the target. */
   static tls(options: TlsClientOptions = {}): ChannelCredentials {
-    return new ChannelCredentials(options);
+    return new ChannelCredentials(options, null);
+  }
+
+  /**
+   * The same connections, and `callCredentials` for every call: their metadata in this order, behind what `credentials`
+   * had composed before. With cleartext every call ends UNAUTHENTICATED, for call credentials never go over it.
+   */
+  static compose(credentials: ChannelCredentials, ...callCredentials: readonly CallCredentials[]): ChannelCredentials {
+    if (callCredentials.length === 0) return credentials;
+    const before = credentials.callCredentials === null ? [] : [credentials.callCredentials];
+    return new ChannelCredentials(credentials.tls, CallCredentials.combine(...before, ...callCredentials));
   }
 }

@@ -87,7 +87,8 @@ export class Faults {
     const credentials = ('credentials' in options ? options.credentials : null) ?? ChannelCredentials.insecure();
     const make = (): ClientTransport =>
       new Http2ClientTransport({ ...options, address: server, authority, credentials });
-    return new DirectChannel(() => this.wrap(make()), authority, options);
+    const { callCredentials } = credentials;
+    return new DirectChannel(() => this.wrap(make()), authority, { ...options, callCredentials });
   }
 
   /**

@@ -9,6 +9,7 @@
  */
 import type { ClientStream } from '../transport/stream.ts';
 import type { ClientTransport, ClientTransportListener, StreamOptions } from '../transport/transport.ts';
+import type { Attributes } from '../values/attributes.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import type { Status } from '../values/status.ts';
 import { DelayLine, type Traffic } from './delay-line.ts';
@@ -51,6 +52,10 @@ export class FaultyTransport implements ClientTransport, ClientTransportListener
     this.#faults = faults;
     this.outbound = new DelayLine(faults);
     this.inbound = new DelayLine(faults);
+  }
+
+  get attributes(): Attributes {
+    return this.#inner.attributes;
   }
 
   get isBroken(): boolean {

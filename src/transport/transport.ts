@@ -3,8 +3,9 @@
  * Holds: a client transport tells onReady at most once, onShutdown at most once, onTerminated exactly once and last; a
  * server transport tells onTerminated exactly once and last. Source: io.grpc.internal.ManagedClientTransport.
  */
+import type { CallCredentials } from '../credentials/call-credentials.ts';
 import type { Compressor, CompressorRegistry } from '../framing/compressor.ts';
-import type { SocketAddress } from '../values/attributes.ts';
+import type { Attributes, SocketAddress } from '../values/attributes.ts';
 import type { Deadline } from '../values/deadline.ts';
 import type { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor } from '../values/method.ts';
@@ -15,6 +16,8 @@ import type { ClientStream, ServerStream, ServerStreamListener } from './stream.
 export interface StreamOptions {
   /** Overrides the transport's `:authority`; null for the transport's own. */
   readonly authority: string | null;
+  /** The call's own. A channel asks them before it makes a stream of a transport, which ignores them. */
+  readonly credentials: CallCredentials | null;
   /** Sent as `grpc-timeout`: what remains when the headers leave. The stream arms no timer. */
   readonly deadline: Deadline | null;
   /** Whether to wait out connection failures; null leaves it to the channel. A transport has nothing to wait for. */
@@ -37,6 +40,8 @@ export interface StreamSource {
 
 /** One client connection. */
 export interface ClientTransport extends StreamSource {
+  /** Facts about the connection; empty until there is one. */
+  readonly attributes: Attributes;
   /** Connects. Once. After shutdown it does nothing, and the listener hears nothing. */
   start(listener: ClientTransportListener): void;
   /** No new streams; open ones run to their end, then the connection closes. `reason` is what later streams get. */

@@ -2,8 +2,10 @@
 import { expectTypeOf } from 'expect-type';
 import fc from 'fast-check';
 import { CallOptionKey, CallOptions } from '../../src/call/call-options.ts';
+import { CallCredentials } from '../../src/credentials/call-credentials.ts';
 import { SYSTEM_CLOCK } from '../../src/values/clock.ts';
 import { Deadline } from '../../src/values/deadline.ts';
+import { Metadata } from '../../src/values/metadata.ts';
 import { assert, suite } from '../support/suite.ts';
 import { WoundClock } from '../support/wound-clock.ts';
 
@@ -15,6 +17,7 @@ const UNSET = {
   deadline: null,
   signal: null,
   authority: null,
+  credentials: null,
   compression: null,
   waitForReady: null,
   maxInboundMessageBytes: null,
@@ -45,6 +48,7 @@ interface Step {
 
 const deadlines = [null, Deadline.after(1_000), Deadline.after(2_000)];
 const signals = [null, new AbortController().signal, new AbortController().signal];
+const credentials = [null, CallCredentials.from(() => new Metadata()), CallCredentials.from(() => new Metadata())];
 const sizes = fc.oneof(fc.nat(), fc.maxSafeNat());
 
 const steps: fc.Arbitrary<Step> = fc.oneof(
@@ -55,6 +59,9 @@ const steps: fc.Arbitrary<Step> = fc.oneof(
   fc
     .constantFrom(null, 'a.test', 'b.test:80')
     .map((authority): Step => ({ apply: (o) => o.withAuthority(authority), fields: { authority } })),
+  fc
+    .constantFrom(...credentials)
+    .map((one): Step => ({ apply: (o) => o.withCredentials(one), fields: { credentials: one } })),
   fc
     .constantFrom(null, 'gzip', 'identity')
     .map((compression): Step => ({ apply: (o) => o.withCompression(compression), fields: { compression } })),

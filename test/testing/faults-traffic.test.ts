@@ -1,5 +1,6 @@
 /** Faults that hold a connection up or drain it: delay, stall, GOAWAY, refused streams. */
 import { ManualClock } from '../../src/testing/manual-clock.ts';
+import { WriteFlag } from '../../src/transport/stream.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Code, Status } from '../../src/values/status.ts';
 import { assert, suite } from '../support/suite.ts';
@@ -78,6 +79,46 @@ for (const [name, kit] of Object.entries(KITS)) {
     assert.is(status.code, Code.NOT_FOUND);
     assert.ok(trailers);
     assert.equal(client.texts, ['down']);
+  });
+
+  test(`${name}: an end that waits for messages to be asked for is told when a stall lets it through`, async () => {
+    await using faulty = await FaultyPair.connect(kit);
+    const { pair, faults } = faulty;
+    const [open, server] = await pair.stream();
+    const [given, other] = await pair.stream();
+    faults.stall();
+    for (const end of [server, other]) {
+      end.sendHeaders();
+      end.write('unread');
+      end.close(Status.NOT_FOUND);
+    }
+    await quiet();
+    for (const client of [open, given]) assert.not(client.log.names().includes('closing'));
+    given.cancel(Status.CANCELLED);
+    await given.closed;
+    faults.release();
+    assert.is((await open.log.next('closing')).status.code, Code.NOT_FOUND);
+    assert.not(open.stream.isReady());
+    open.request(1);
+    assert.is((await open.closed).status.code, Code.NOT_FOUND);
+    assert.not(given.log.names().includes('closing'));
+  });
+
+  test(`${name}: what is held back for the next message comes through a delay as it would without`, async () => {
+    const clock = new ManualClock();
+    await using faulty = await FaultyPair.connect(kit, { clock });
+    const { pair, faults } = faulty;
+    const [client, server] = await pair.stream();
+    server.request(5);
+    faults.delay(50);
+    client.write('held', WriteFlag.BUFFER_HINT);
+    clock.advance(50);
+    await quiet();
+    assert.equal(server.texts, []);
+    client.write('plain');
+    clock.advance(50);
+    await server.hasRead(2);
+    assert.equal(server.texts, ['held', 'plain']);
   });
 
   test(`${name}: a call can be cancelled in a stall, before and after its headers left`, async () => {
