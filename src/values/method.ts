@@ -20,12 +20,12 @@ export type MethodKind = 'unary' | 'client_streaming' | 'server_streaming' | 'bi
 export type Idempotency = 'unknown' | 'idempotent' | 'no_side_effects';
 
 /** What a MethodDescriptor is made from. */
-export interface MethodInit<Req, Res> {
+export interface MethodInit<Req, Res, Kind extends MethodKind = MethodKind> {
   /** The full name of the service, such as `routeguide.RouteGuide`. */
   readonly service: string;
   /** The name of the method alone, such as `GetFeature`. */
   readonly name: string;
-  readonly kind: MethodKind;
+  readonly kind: Kind;
   readonly requestMarshaller: Marshaller<Req>;
   readonly responseMarshaller: Marshaller<Res>;
   /** Default: `unknown`. */
@@ -34,15 +34,15 @@ export interface MethodInit<Req, Res> {
   readonly schema?: unknown;
 }
 
-/** One RPC method. Immutable. */
-export class MethodDescriptor<Req, Res> {
+/** One RPC method. Immutable. Its kind is part of its type where it is known, and tells faces how it is called. */
+export class MethodDescriptor<Req, Res, Kind extends MethodKind = MethodKind> {
   readonly service: string;
   readonly name: string;
   /** `package.Service/Method`, without a leading slash. */
   readonly fullName: string;
   /** `/package.Service/Method`, as in `:path`. */
   readonly path: string;
-  readonly kind: MethodKind;
+  readonly kind: Kind;
   readonly requestMarshaller: Marshaller<Req>;
   readonly responseMarshaller: Marshaller<Res>;
   readonly idempotency: Idempotency;
@@ -53,7 +53,7 @@ export class MethodDescriptor<Req, Res> {
   readonly serverSendsOneMessage: boolean;
 
   /** Throws TypeError when the service or the method has no name, or the method's name has a slash. */
-  constructor(init: MethodInit<Req, Res>) {
+  constructor(init: MethodInit<Req, Res, Kind>) {
     if (init.service === '' || init.name === '' || init.name.includes('/')) {
       throw new TypeError(`not a method's name: '${init.service}/${init.name}'`);
     }
@@ -71,7 +71,7 @@ export class MethodDescriptor<Req, Res> {
   }
 
   /** The same method with other messages; interceptors that transform messages use it. Source: toBuilder. */
-  withMarshallers<Q, S>(request: Marshaller<Q>, response: Marshaller<S>): MethodDescriptor<Q, S> {
+  withMarshallers<Q, S>(request: Marshaller<Q>, response: Marshaller<S>): MethodDescriptor<Q, S, Kind> {
     return new MethodDescriptor({ ...this, requestMarshaller: request, responseMarshaller: response });
   }
 }
