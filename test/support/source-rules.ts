@@ -15,7 +15,7 @@ export type Rule = (sources: Sources) => string[];
 
 const INDEX = 'src/index.ts';
 /** Entry points that have nothing of their own. */
-const INDEXES: readonly string[] = [INDEX, 'src/testing/index.ts'];
+const INDEXES: readonly string[] = [INDEX, 'src/reactor/index.ts', 'src/testing/index.ts'];
 const CODECS = 'src/stub/codec/';
 const PEERS = /^(?:protobufjs|@bufbuild\/protobuf)(?:\/|$)/;
 
