@@ -1,11 +1,13 @@
 /**
- * `npm run demo`: a RouteGuide server in a process of its own, one call of each kind, then a reader that is slower than
- * the server, over a small and a large rectangle, to show that neither end holds more for the larger one. Takes about
- * ten seconds; exits with 0 if every call ended OK. Below: tour.ts, client.ts, server-process.ts.
+ * `npm run demo`: RouteGuide servers in processes of their own, one of ServerCall and one of reactors. One call of each
+ * kind, the same with reactors at one end, then a reader that is slower than the server, over a small and a large
+ * rectangle, to show that neither end holds more for the larger one. Takes about ten seconds; exits with 0 if every call
+ * ended OK. Below: tour.ts, faces.ts, client.ts, server-process.ts.
  */
 import { setTimeout } from 'node:timers/promises';
-import { ChannelCredentials, createChannel, type Status } from '../../src/index.ts';
+import { ChannelCredentials, createChannel, type DirectChannel, type Status } from '../../src/index.ts';
 import { type Listing, type Pace, type RectangleInit, RouteGuideClient } from './client.ts';
+import { showFaces } from './faces.ts';
 import { MemoryWatch } from './meter.ts';
 import { formatBytes, formatCount, formatStatus, print, printHeading, printTable, styled } from './screen.ts';
 import { type ServerFigures, ServerProcess } from './server-process.ts';
@@ -81,33 +83,38 @@ function printObservations(observations: readonly Observation[]): void {
   ]);
 }
 
-async function run(server: ServerProcess): Promise<boolean> {
-  const { port, features } = server.atStart;
-  const channel = createChannel(`127.0.0.1:${port}`, ChannelCredentials.insecure(), {
-    streamWindowBytes: WINDOW_BYTES,
-  });
+function connect({ atStart: { port } }: ServerProcess): DirectChannel {
+  return createChannel(`127.0.0.1:${port}`, ChannelCredentials.insecure(), { streamWindowBytes: WINDOW_BYTES });
+}
+
+async function run(server: ServerProcess, reactorServer: ServerProcess): Promise<boolean> {
+  const [channel, reactorChannel] = [connect(server), connect(reactorServer)];
   const client = new RouteGuideClient(channel);
   print(styled('bold', 'RouteGuide over every city of the world'));
-  print(`  ${formatCount(features)} features in process ${server.pid}, at 127.0.0.1:${port}`);
+  print(`  ${formatCount(server.atStart.features)} features in process ${server.pid}, at ${channel.authority()}`);
   const toured = await takeTour(client);
+  const faced = await showFaces(channel, reactorChannel);
 
   printHeading('A slow reader', `takes ${SLOW.batch} features, rests ${SLOW.restMs} ms, and only then asks for more`);
   const observations = [await observe(client, server, ALPS), await observe(client, server, WORLD)];
   printObservations(observations);
 
-  channel.shutdown();
-  const drained = await channel.awaitTermination(5000);
-  return toured && drained && observations.every(({ status }) => status.isOk);
+  for (const each of [channel, reactorChannel]) each.shutdown();
+  const drained = (await channel.awaitTermination(5000)) && (await reactorChannel.awaitTermination(5000));
+  return toured && faced && drained && observations.every(({ status }) => status.isOk);
 }
 
 const startedAtMs = performance.now();
-const server = await ServerProcess.start();
+const [server, reactorServer] = await Promise.all([
+  ServerProcess.start(),
+  ServerProcess.start('../route-guide-reactors/server-main'),
+]);
 let ok = false;
 try {
-  ok = await run(server);
+  ok = await run(server, reactorServer);
 } finally {
-  const code = await server.stop();
-  ok &&= code === 0;
+  const codes = await Promise.all([server.stop(), reactorServer.stop()]);
+  ok &&= codes.every((code) => code === 0);
 }
 const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1);
 print();

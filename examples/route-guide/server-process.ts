@@ -1,17 +1,22 @@
 /**
- * The server in a process of its own, and the questions that one may ask it. Above: demo.ts starts one and asks,
- * server-main.ts answers. Below: node:child_process, which carries the questions as messages beside the RPCs.
+ * A server in a process of its own, and the questions that one may ask it. Above: demo.ts starts some and asks; the
+ * programs of servers run and answer. Below: node:child_process, which carries the questions as messages beside the RPCs.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { Server } from '../../src/index.ts';
 import { MemoryWatch, type WriteMeter } from './meter.ts';
 
-/** What a server process tells of itself, counted from the last `begin`. */
-export interface ServerFigures {
+/** What a server process says once it listens. */
+export interface ServerFacts {
   readonly port: number;
   /** Features in its database. */
   readonly features: number;
+}
+
+/** What a server process tells of itself, counted from the last `begin`. */
+export interface ServerFigures {
   /** Features that it handed over to be sent. */
   readonly sent: number;
   /** The most features that were handed over and not yet written. */
@@ -23,38 +28,58 @@ export interface ServerFigures {
 /** `begin` counts from here, `look` asks how far it is, `end` stops watching memory. Each is answered with figures. */
 export type Question = 'begin' | 'look' | 'end';
 
-/** Answers the process that started this one, if it has a channel to us, until it lets go of the channel. */
-export function answerQuestions(port: number, features: number, meter: WriteMeter): void {
-  let watch: MemoryWatch | null = null;
-  const figures = (grownBytes: number): ServerFigures => {
-    return { port, features, sent: meter.sent, worstQueued: meter.worstQueued, grownBytes };
+/**
+ * Starts `server`, and tells the process that started this one, if it has a channel to us. SIGINT, SIGTERM and the end
+ * of that process stop the server; open calls get five seconds.
+ */
+export async function runServer(server: Server, features: number): Promise<void> {
+  const stop = async (): Promise<void> => {
+    server.shutdown();
+    if (!(await server.awaitTermination(5000))) server.shutdownNow();
+    // The channel to the process that started us would keep this one alive.
+    if (process.connected) process.disconnect();
   };
+  await server.start();
+  for (const event of ['SIGINT', 'SIGTERM', 'disconnect']) process.once(event, stop);
+  const facts: ServerFacts = { port: server.port, features };
+  process.send?.(facts);
+}
+
+/** Answers the process that started this one, until it lets go of the channel to us. */
+export function answerQuestions(meter: WriteMeter): void {
+  let watch: MemoryWatch | null = null;
   process.on('message', (question: Question) => {
     if (question === 'begin') {
       meter.reset();
       watch = new MemoryWatch();
     }
-    process.send?.(figures(question === 'end' ? (watch?.stop() ?? 0) : 0));
+    const grownBytes = question === 'end' ? (watch?.stop() ?? 0) : 0;
+    const figures: ServerFigures = { sent: meter.sent, worstQueued: meter.worstQueued, grownBytes };
+    process.send?.(figures);
   });
-  process.send?.(figures(0));
 }
 
 /** A server process, started by `start`. */
 export class ServerProcess {
   readonly #child: ChildProcess;
-  /** The figures it gave once it listened. */
-  readonly atStart: ServerFigures;
+  /** What it said once it listened. */
+  readonly atStart: ServerFacts;
 
-  private constructor(child: ChildProcess, atStart: ServerFigures) {
+  private constructor(child: ChildProcess, atStart: ServerFacts) {
     this.#child = child;
     this.atStart = atStart;
   }
 
-  /** Resolves once the server listens, at a free port of 127.0.0.1; rejects if it exits before. */
-  static async start(): Promise<ServerProcess> {
-    // Next to this file, in whichever form this file itself runs.
-    const main = fileURLToPath(new URL(`./server-main${import.meta.url.slice(-3)}`, import.meta.url));
-    const child = fork(main, ['--host', '127.0.0.1', '--port', '0'], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  /**
+   * Starts a program; `program` is its path from here, without the extension. Resolves once its server listens, at a
+   * free port of 127.0.0.1; rejects if it exits before.
+   */
+  static async start(program = './server-main', args: readonly string[] = []): Promise<ServerProcess> {
+    // In whichever form this file itself runs.
+    const main = fileURLToPath(new URL(`${program}${import.meta.url.slice(-3)}`, import.meta.url));
+    const child = fork(main, ['--host', '127.0.0.1', '--port', '0', ...args], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
     return new ServerProcess(child, await answerOf(child));
   }
 
@@ -62,9 +87,9 @@ export class ServerProcess {
     return this.#child.pid ?? 0;
   }
 
-  /** One question at a time. Rejects if the process exits. */
+  /** One question at a time, of a program that answers them. Rejects if the process exits. */
   ask(question: Question): Promise<ServerFigures> {
-    const answer = answerOf(this.#child);
+    const answer = answerOf<ServerFigures>(this.#child);
     this.#child.send(question);
     return answer;
   }
@@ -80,14 +105,14 @@ export class ServerProcess {
   }
 }
 
-async function answerOf(child: ChildProcess): Promise<ServerFigures> {
+async function answerOf<Answer>(child: ChildProcess): Promise<Answer> {
   const settled = new AbortController();
   const gone = once(child, 'exit', { signal: settled.signal }).then(([code]): never => {
     throw new Error(`the server process exited with code ${code}`);
   });
   try {
-    const [figures] = await Promise.race([once(child, 'message', { signal: settled.signal }), gone]);
-    return figures;
+    const [answer] = await Promise.race([once(child, 'message', { signal: settled.signal }), gone]);
+    return answer;
   } finally {
     gone.catch(() => {});
     settled.abort();

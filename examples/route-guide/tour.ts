@@ -1,13 +1,13 @@
 /**
- * One call of each of the four kinds, with what came of it on the screen. Above: client-main.ts, demo.ts. Below:
+ * One call of each of the four kinds, with what came of it on the screen. Above: client-main.ts, demo.ts, faces.ts. Below:
  * client.ts.
  */
 import type { NoteInit, PointInit, RectangleInit, RouteGuideClient } from './client.ts';
 import { formatCount, formatPoint, print, printHeading, printResult, styled } from './screen.ts';
 
-const LISBON = { latitude: 387_166_700, longitude: -91_333_300 };
+export const LISBON = { latitude: 387_166_700, longitude: -91_333_300 };
 const NOWHERE = { latitude: 0, longitude: 0 };
-const AROUND_LISBON: RectangleInit = {
+export const AROUND_LISBON: RectangleInit = {
   lo: { latitude: 385_000_000, longitude: -96_000_000 },
   hi: { latitude: 390_000_000, longitude: -89_000_000 },
 };

@@ -12,9 +12,14 @@ const run = promisify(execFile);
 const ROOT = process.cwd();
 /** Where this very build is. */
 const BUILD = path.join(import.meta.dirname, '../..');
-const ENTRY_POINTS: Readonly<Record<string, string>> = {
+/** What a page may import, and where it is. */
+const MODULES: Readonly<Record<string, string>> = {
   halfclose: path.join(BUILD, 'src/index.js'),
+  'halfclose/protobuf-es': path.join(BUILD, 'src/stub/codec/protobuf-es.js'),
+  'halfclose/reactor': path.join(BUILD, 'src/reactor/index.js'),
+  'halfclose/status-details': path.join(BUILD, 'src/stub/codec/status-details.js'),
   'halfclose/testing': path.join(BUILD, 'src/testing/index.js'),
+  './gen/route_guide_pb.js': path.join(BUILD, 'examples/route-guide/gen/route_guide_pb.js'),
 };
 const FLAGS =
   '--strict --module nodenext --target es2022 --lib es2022,esnext.disposable --types node --noImplicitOverride';
@@ -36,7 +41,7 @@ export async function runPage(page: string): Promise<string> {
     await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }');
     await writeFile(
       file,
-      program.replace(/ from '(halfclose[^']*)'/g, (text, name) => ` from '${ENTRY_POINTS[name] ?? text}'`),
+      program.replace(/ from '((?:halfclose|\.\/gen\/)[^']*)'/g, (_text, name) => ` from '${MODULES[name] ?? name}'`),
     );
     const tsc = path.join(ROOT, 'node_modules/typescript/bin/tsc');
     await run(process.execPath, [tsc, ...FLAGS.split(' '), '--ignoreConfig', file]).catch(explain);
