@@ -91,7 +91,11 @@ export abstract class ClientStreamReactor<Req, Res> extends ClientReactor<Req, R
 
 /** Of a unary method. Worth it only where the headers are wanted early: a plain callback is simpler. */
 export class ClientUnaryReactor<Res> extends ClientReactor<never, Res> {
-  declare private readonly [UNARY]: (response: Res) => void;
+  /**
+   * Only a type. Tells the kinds apart where they would be alike by structure: a bidi reactor has all that a read reactor has.
+   * What is received is a parameter: a reactor that takes but some of the messages must not pass for one that takes all.
+   */
+  declare protected readonly '~messages': (response: Res) => void;
 
   /** A reactor with the reactions of `reactions`, which run with the reactor as `this`. */
   static from<Res>(reactions: ReactionsOf<ClientUnaryReactor<Res>>): ClientUnaryReactor<Res> {
@@ -104,7 +108,7 @@ export class ClientUnaryReactor<Res> extends ClientReactor<never, Res> {
 
 /** Of a server-streaming method. */
 export class ClientReadReactor<Res> extends ClientStreamReactor<never, Res> {
-  declare private readonly [READ]: (message: Res) => void;
+  declare protected readonly '~messages': (message: Res) => void;
 
   /** As ClientUnaryReactor.from. */
   static from<Res>(reactions: ReactionsOf<ClientReadReactor<Res>>): ClientReadReactor<Res> {
@@ -125,7 +129,7 @@ export class ClientReadReactor<Res> extends ClientStreamReactor<never, Res> {
 
 /** Of a client-streaming method. */
 export class ClientWriteReactor<Req, Res> extends ClientStreamReactor<Req, Res> {
-  declare private readonly [WRITE]: (response: Res) => Req;
+  declare protected readonly '~messages': (response: Res) => Req;
 
   /** As ClientUnaryReactor.from. */
   static from<Req, Res>(reactions: ReactionsOf<ClientWriteReactor<Req, Res>>): ClientWriteReactor<Req, Res> {
@@ -162,7 +166,7 @@ export class ClientWriteReactor<Req, Res> extends ClientStreamReactor<Req, Res> 
 
 /** Of a bidi-streaming method, and of any method through a GenericStub. */
 export class ClientBidiReactor<Req, Res> extends ClientStreamReactor<Req, Res> {
-  declare private readonly [BIDI]: (message: Res) => Req;
+  declare protected readonly '~messages': (message: Res) => Req;
 
   /** As ClientUnaryReactor.from. */
   static from<Req, Res>(reactions: ReactionsOf<ClientBidiReactor<Req, Res>>): ClientBidiReactor<Req, Res> {
@@ -201,13 +205,6 @@ export class ClientBidiReactor<Req, Res> extends ClientStreamReactor<Req, Res> {
   /** The end. */
   onDone(_status: Status): void {}
 }
-
-// Tell the kinds apart where they would be alike by structure: a bidi reactor has all that a read reactor has. What is
-// received is a parameter here: a reactor that takes but some of the messages must not pass for one that takes them all.
-declare const UNARY: unique symbol;
-declare const READ: unique symbol;
-declare const WRITE: unique symbol;
-declare const BIDI: unique symbol;
 
 /** Gives a reactor its RPC. Throws IllegalStateError while it has one, and for a context that has had one. */
 export function bindClientReactor<Req, Res>(reactor: ClientReactor<Req, Res>, init: ClientRpcInit<Req, Res>): void {

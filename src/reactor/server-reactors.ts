@@ -58,7 +58,8 @@ export abstract class ServerReactor<Req, Res> {
 
 /** Of a unary method. */
 export class ServerUnaryReactor<Res> extends ServerReactor<never, Res> {
-  declare private readonly [UNARY]: Res;
+  /** Only a type: see ClientUnaryReactor. */
+  declare protected readonly '~messages': Res;
 
   /** A reactor with the reactions of `reactions`, which run with the reactor as `this`. */
   static from<Res>(reactions: ReactionsOf<ServerUnaryReactor<Res>>): ServerUnaryReactor<Res> {
@@ -79,7 +80,7 @@ export class DefaultReactor<Res> extends ServerUnaryReactor<Res> {}
 
 /** Of a client-streaming method. */
 export class ServerReadReactor<Req, Res> extends ServerReactor<Req, Res> {
-  declare private readonly [READ]: (message: Req) => Res;
+  declare protected readonly '~messages': (message: Req) => Res;
 
   /** As ServerUnaryReactor.from. */
   static from<Req, Res>(reactions: ReactionsOf<ServerReadReactor<Req, Res>>): ServerReadReactor<Req, Res> {
@@ -105,7 +106,7 @@ export class ServerReadReactor<Req, Res> extends ServerReactor<Req, Res> {
 
 /** Of a server-streaming method. */
 export class ServerWriteReactor<Res> extends ServerReactor<never, Res> {
-  declare private readonly [WRITE]: Res;
+  declare protected readonly '~messages': Res;
 
   /** As ServerUnaryReactor.from. */
   static from<Res>(reactions: ReactionsOf<ServerWriteReactor<Res>>): ServerWriteReactor<Res> {
@@ -144,7 +145,7 @@ export class ServerWriteReactor<Res> extends ServerReactor<never, Res> {
 
 /** Of a bidi-streaming method, and of every method of a generic service. */
 export class ServerBidiReactor<Req, Res> extends ServerReactor<Req, Res> {
-  declare private readonly [BIDI]: (message: Req) => Res;
+  declare protected readonly '~messages': (message: Req) => Res;
 
   /** As ServerUnaryReactor.from. */
   static from<Req, Res>(reactions: ReactionsOf<ServerBidiReactor<Req, Res>>): ServerBidiReactor<Req, Res> {
@@ -182,13 +183,6 @@ export class ServerBidiReactor<Req, Res> extends ServerReactor<Req, Res> {
     rpcOf(this).finish(status, undefined);
   }
 }
-
-// Tell the kinds apart where they would be alike by structure: a bidi reactor has all that a read reactor has. What is
-// received is a parameter here: a reactor that takes but some of the messages must not pass for one that takes them all.
-declare const UNARY: unique symbol;
-declare const READ: unique symbol;
-declare const WRITE: unique symbol;
-declare const BIDI: unique symbol;
 
 function finishWithResponse<Req, Res>(reactor: ServerReactor<Req, Res>, status: Status, response?: Res): void {
   if (status.isOk && response === undefined) throw new TypeError('finish with OK needs the response');
