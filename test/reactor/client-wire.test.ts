@@ -1,76 +1,23 @@
 /**
- * A client's reactors frame by frame, against a server on bare sockets: what leaves and when, and what a write says when flow
- * control, a reset or the server's early end stands in its way. Specification: set_initial_metadata_corked and WriteOptions of
- * gRPC C++, gRFC L1; RFC 9113. Upstream: end2end_test.cc RequestStream…WithCoalescingApi, BidiStream…Coalesced,
- * client_callback_end2end_test.cc BidiStreamCorkedFirstWriteAsync.
+ * A client's reactors frame by frame, against a server on bare sockets: what leaves and when, and what a write says while
+ * flow control stands in its way. Specification: set_initial_metadata_corked and WriteOptions of gRPC C++, gRFC L1; RFC
+ * 9113. Upstream: end2end_test.cc RequestStream…WithCoalescingApi, BidiStream…Coalesced, client_callback_end2end_test.cc
+ * BidiStreamCorkedFirstWriteAsync.
  */
 import { CallOptions } from '../../src/call/call-options.ts';
-import { createChannel } from '../../src/channel/create-channel.ts';
-import type { DirectChannel } from '../../src/channel/direct-channel.ts';
-import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { ClientContext } from '../../src/reactor/client-context.ts';
-import { type AsyncMethods, newStub } from '../../src/reactor/stub.ts';
 import { Deadline } from '../../src/values/deadline.ts';
 import type { Frame } from '../support/http2-frame.ts';
-import {
-  grpcFrame,
-  type RawConnection,
-  RawServer,
-  type RawServerOptions,
-  responseHeaders,
-  trailers,
-} from '../support/raw-http2.ts';
+import type { RawConnection } from '../support/raw-http2.ts';
 import { assert, suite } from '../support/suite.ts';
 import { WoundClock } from '../support/wound-clock.ts';
-import { TEXT_METHODS, type TextMethods } from './reactor-pair.ts';
+import { answer, RawPair } from './raw-pair.ts';
 import { bindBidi, bindRead, bindWrite, turns } from './rpc-ends.ts';
 
 const test = suite('a client’s reactors on the wire');
 
 const CANCELLED = 'onDone(CANCELLED: the client cancelled the call)';
 const CORKED_KINDS = { write: bindWrite, bidi: bindBidi } as const;
-
-/** A stub with an open connection to a raw server. */
-class RawPair implements AsyncDisposable {
-  readonly server: RawServer;
-  readonly channel: DirectChannel;
-  readonly stub: AsyncMethods<TextMethods>;
-  readonly peer: RawConnection;
-
-  private constructor(server: RawServer, channel: DirectChannel, peer: RawConnection) {
-    this.server = server;
-    this.channel = channel;
-    this.peer = peer;
-    this.stub = newStub(TEXT_METHODS, channel).async();
-  }
-
-  static async open(options: RawServerOptions = {}): Promise<RawPair> {
-    const server = await RawServer.listen(options);
-    const channel = createChannel(`127.0.0.1:${server.port}`, ChannelCredentials.insecure());
-    channel.connect();
-    const peer = await server.connection();
-    await peer.roundTrip();
-    return new RawPair(server, channel, peer);
-  }
-
-  /** The frames of RPCs that have come, once all is read that was sent so far. */
-  async frames(): Promise<string[]> {
-    await this.peer.roundTrip();
-    return this.peer.frames.filter((frame) => frame.stream !== 0 && frame.type !== 'WINDOW_UPDATE').map(String);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.channel[Symbol.asyncDispose]();
-    await this.server[Symbol.asyncDispose]();
-  }
-}
-
-/** The answer to an RPC: headers, messages, and OK. */
-function answer(peer: RawConnection, stream: number, ...texts: string[]): void {
-  peer.sendHeaders(stream, responseHeaders());
-  for (const text of texts) peer.sendData(stream, grpcFrame(Buffer.from(text)));
-  peer.sendHeaders(stream, trailers(0), { endStream: true });
-}
 
 function corked(): ClientContext {
   const context = new ClientContext();
@@ -373,203 +320,6 @@ test('onWriteDone waits until the whole message has passed the server’s window
   reactor.removeHold();
   await log.done();
   assert.is(log.events.at(-1), 'onDone(OK, thanks)');
-});
-
-// ---- how it ends ----
-
-test('a cancel is a RST_STREAM with CANCEL, and no END_STREAM goes ahead of it', async () => {
-  for (const written of ['nothing', 'a message', 'more than the window'] as const) {
-    await using pair = await RawPair.open({ returnWindow: false });
-    const { context, reactor, log } = bindBidi(pair);
-    reactor.startRead();
-    reactor.startCall();
-    await pair.peer.frame('HEADERS');
-    if (written === 'a message') reactor.startWrite('one');
-    if (written === 'more than the window') reactor.startWrite('x'.repeat(100_000));
-    if (written !== 'nothing') await pair.peer.frame('DATA');
-    context.tryCancel();
-    await log.done();
-    await pair.peer.frame('RST_STREAM', { stream: 1, code: 'CANCEL' });
-    const frames = await pair.frames();
-    assert.not(
-      frames.some((frame) => frame.includes('ES')),
-      frames.join(),
-    );
-    assert.is(frames.filter((frame) => frame.startsWith('RST_STREAM')).join(), 'RST_STREAM(1, CANCEL)');
-    assert.is(log.events.at(-1), CANCELLED);
-  }
-});
-
-test('an outstanding write that the server’s reset cuts off is answered false', async () => {
-  for (const code of ['CANCEL', 'INTERNAL_ERROR', 'NO_ERROR', 'REFUSED_STREAM'] as const) {
-    await using pair = await RawPair.open({ returnWindow: false, settings: { INITIAL_WINDOW_SIZE: 0 } });
-    const { reactor, log } = bindBidi(pair);
-    reactor.addHold();
-    reactor.startRead();
-    reactor.startCall();
-    await pair.peer.frame('HEADERS');
-    reactor.startWrite('cut off');
-    reactor.startWritesDone();
-    await pair.peer.roundTrip();
-    assert.is(log.count('onWriteDone'), 0);
-    pair.peer.sendRst(1, code);
-    await log.until(() => log.count('onWritesDoneDone') === 1);
-    reactor.removeHold();
-    await log.done();
-    assert.equal(log.events.slice(0, -1), [
-      'onReadInitialMetadataDone(false)',
-      'onReadDone(false)',
-      'onWriteDone(false)',
-      'onWritesDoneDone(false)',
-    ]);
-    assert.not(log.events.at(-1)?.startsWith('onDone(OK'), code);
-    assert.not(pair.peer.has('DATA'));
-  }
-});
-
-test('so is one that a lost connection cuts off', async () => {
-  await using pair = await RawPair.open({ returnWindow: false, settings: { INITIAL_WINDOW_SIZE: 0 } });
-  const { reactor, log } = bindBidi(pair);
-  reactor.startRead();
-  reactor.startWrite('cut off');
-  reactor.startCall();
-  await pair.peer.frame('HEADERS');
-  pair.peer.reset();
-  await log.done();
-  assert.equal(log.events.slice(0, -1), [
-    'onReadInitialMetadataDone(false)',
-    'onReadDone(false)',
-    'onWriteDone(false)',
-  ]);
-  assert.match(log.events.at(-1) ?? '', /^onDone\(UNAVAILABLE: /);
-});
-
-for (const hasMessages of [false, true]) {
-  const what = hasMessages ? 'a message and an OK' : 'an OK';
-
-  test(`${what} while a write is outstanding: that and later ones are false, the RPC is OK, the stream is let go of`, async () => {
-    await using pair = await RawPair.open({ returnWindow: false, settings: { INITIAL_WINDOW_SIZE: 0 } });
-    const { reactor, log } = bindBidi(pair);
-    reactor.addHold();
-    reactor.startCall();
-    await pair.peer.frame('HEADERS');
-    reactor.startWrite('never leaves');
-    await pair.peer.roundTrip();
-    answer(pair.peer, 1, ...(hasMessages ? ['reply'] : []));
-    await log.until(() => log.count('onWriteDone') === 1);
-    reactor.startWrite('later');
-    await log.until(() => log.count('onWriteDone') === 2);
-    reactor.startWritesDone();
-    await log.until(() => log.count('onWritesDoneDone') === 1);
-    assert.is(log.times('onWriteDone(false)'), 2);
-    // Half-closing what the server has ended well is no failure.
-    assert.is(log.times('onWritesDoneDone(true)'), 1);
-    assert.not(log.isDone);
-    if (hasMessages) {
-      reactor.startRead();
-      await log.until(() => log.times('onReadDone(true, reply)') === 1);
-    }
-    reactor.removeHold();
-    await log.done();
-    assert.is(log.events.at(-1), 'onDone(OK)');
-    await pair.peer.frame('RST_STREAM', { stream: 1, code: 'NO_ERROR' });
-    const frames = await pair.frames();
-    assert.not(
-      frames.some((frame) => frame.startsWith('DATA')),
-      frames.join(),
-    );
-  });
-}
-
-test('an error while a write is outstanding: false, also for the half-close behind it', async () => {
-  await using pair = await RawPair.open({ returnWindow: false, settings: { INITIAL_WINDOW_SIZE: 0 } });
-  const { reactor, log } = bindBidi(pair);
-  reactor.startWrite('never leaves');
-  reactor.startWritesDone();
-  reactor.startCall();
-  await pair.peer.frame('HEADERS');
-  pair.peer.sendHeaders(1, responseHeaders());
-  pair.peer.sendHeaders(1, trailers(9, [['grpc-message', 'not now']]), { endStream: true });
-  await log.done();
-  assert.equal(log.events, [
-    'onReadInitialMetadataDone(true)',
-    'onWriteDone(false)',
-    'onWritesDoneDone(false)',
-    'onDone(FAILED_PRECONDITION: not now)',
-  ]);
-});
-
-test('OK with messages unread: not done before all were read, whatever time goes by', async () => {
-  await using pair = await RawPair.open();
-  const { reactor, log } = bindRead(pair, '');
-  reactor.startCall();
-  await pair.peer.frame('DATA', { endStream: true });
-  answer(pair.peer, 1, 'one', 'two');
-  for (const text of ['one', 'two']) {
-    await pair.peer.roundTrip();
-    await turns(20);
-    assert.not(log.isDone);
-    reactor.startRead();
-    await log.until(() => log.times(`onReadDone(true, ${text})`) === 1);
-  }
-  await log.done();
-  assert.is(log.count('onReadDone'), 2);
-  assert.is(log.events.at(-1), 'onDone(OK)');
-});
-
-test('an error with messages unread does not wait for a reader; a reset neither', async () => {
-  for (const end of ['trailers', 'reset'] as const) {
-    await using pair = await RawPair.open();
-    const { reactor, log } = bindRead(pair, '');
-    reactor.startCall();
-    await pair.peer.frame('DATA', { endStream: true });
-    pair.peer.sendHeaders(1, responseHeaders());
-    pair.peer.sendData(1, grpcFrame(Buffer.from('unread')));
-    if (end === 'trailers') pair.peer.sendHeaders(1, trailers(15), { endStream: true });
-    else pair.peer.sendRst(1, 'INTERNAL_ERROR');
-    await log.done();
-    assert.is(log.events[0], 'onReadInitialMetadataDone(true)');
-    assert.match(log.events.at(-1) ?? '', end === 'trailers' ? /^onDone\(DATA_LOSS/ : /^onDone\(INTERNAL/);
-    assert.is(log.count('onReadDone'), 0);
-  }
-});
-
-test('an error does not take away the message that a read is out for, however large', async () => {
-  await using pair = await RawPair.open();
-  const text = 'x'.repeat(200_000);
-  const { reactor, log } = bindRead(pair, '');
-  reactor.addHold();
-  reactor.startCall();
-  await pair.peer.frame('DATA', { endStream: true });
-  pair.peer.sendHeaders(1, responseHeaders());
-  for (const message of [text, 'dropped']) pair.peer.sendData(1, grpcFrame(Buffer.from(message)));
-  pair.peer.sendHeaders(1, trailers(15), { endStream: true });
-  await pair.peer.roundTrip();
-  await turns();
-  reactor.startRead();
-  reactor.removeHold();
-  await log.done();
-  assert.equal(log.events, ['onReadInitialMetadataDone(true)', `onReadDone(true, ${text})`, 'onDone(DATA_LOSS)']);
-});
-
-test('write: a response with an error behind it is no response; two are one too many; none is missed', async () => {
-  const cases = [
-    [['a response'], 5, /^onDone\(NOT_FOUND\)$/],
-    [['one', 'two'], 0, /^onDone\(UNIMPLEMENTED: .*more than one response\)$/],
-    [[], 0, /^onDone\(UNIMPLEMENTED: .*no response\)$/],
-  ] as const;
-  for (const [responses, code, end] of cases) {
-    await using pair = await RawPair.open();
-    const { reactor, log } = bindWrite(pair);
-    reactor.startWritesDone();
-    reactor.startCall();
-    await pair.peer.frame('DATA', { endStream: true });
-    pair.peer.sendHeaders(1, responseHeaders());
-    for (const text of responses) pair.peer.sendData(1, grpcFrame(Buffer.from(text)));
-    pair.peer.sendHeaders(1, trailers(code), { endStream: true });
-    await log.done();
-    assert.match(log.events.at(-1) ?? '', end);
-  }
 });
 
 test.run();

@@ -7,7 +7,7 @@ import { ClientContext, type PropagationOptions } from '../../src/reactor/client
 import { ClientBidiReactor } from '../../src/reactor/client-reactors.ts';
 import { deadlineAfter } from '../../src/reactor/deadlines.ts';
 import type { CallbackServerContext } from '../../src/reactor/server-context.ts';
-import { ServerBidiReactor, ServerUnaryReactor, type ServerWriteReactor } from '../../src/reactor/server-reactors.ts';
+import { ServerBidiReactor, type ServerWriteReactor } from '../../src/reactor/server-reactors.ts';
 import { Deadline } from '../../src/values/deadline.ts';
 import { Status } from '../../src/values/status.ts';
 import { assert, suite } from '../support/suite.ts';

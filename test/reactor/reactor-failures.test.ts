@@ -213,7 +213,7 @@ for (const transport of TRANSPORTS) {
       () =>
         ServerBidiReactor.from<string, string>({
           onReadDone() {
-            this.finish(Status.OUT_OF_RANGE);
+            this.startWriteAndFinish('all I have', {}, Status.OUT_OF_RANGE);
             boom();
           },
         }),
@@ -233,9 +233,10 @@ for (const transport of TRANSPORTS) {
     await using pair = await ReactorPair.open({ bidi: before.handler, write: after.handler }, { transport });
     const one = bindBidi(pair);
     one.reactor.startWrite('x');
+    one.reactor.startRead();
     one.reactor.startCall();
     await one.log.done();
-    assert.is(one.log.events.at(-1), 'onDone(OUT_OF_RANGE)');
+    assert.equal(one.log.events.slice(-2), ['onReadDone(true, all I have)', 'onDone(OUT_OF_RANGE)']);
     const finished = await before.served.next();
     await finished.log.done();
     assert.equal(finished.log.events, ['onReadDone(true, x)', 'onDone']);
