@@ -1,11 +1,12 @@
-/** CHECKLIST.md: every row has an answer, and the tests that it names are there. */
+/** The checklists: every row has an answer, and the tests that it names are there. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { assert, suite } from './support/suite.ts';
 
-const test = suite('CHECKLIST');
+const test = suite('checklists');
 
-const ROWS = 220;
+/** How many rows each has. */
+const CHECKLISTS = { 'CHECKLIST.md': 220, 'CHECKLIST-CPP.md': 125 } as const;
 
 /** A row of the table: its number and what its last column says. */
 interface Row {
@@ -13,8 +14,8 @@ interface Row {
   readonly answer: string;
 }
 
-async function rows(): Promise<Row[]> {
-  const text = await readFile(path.join(process.cwd(), 'test/CHECKLIST.md'), 'utf8');
+async function rowsOf(checklist: string): Promise<Row[]> {
+  const text = await readFile(path.join(process.cwd(), 'test', checklist), 'utf8');
   const matches = text.matchAll(/^\| (\d+) \|.*\|([^|]*)\|$/gm);
   return [...matches].map(([, number, answer]) => ({ number: Number(number), answer: (answer ?? '').trim() }));
 }
@@ -73,21 +74,26 @@ function missingFrom(names: string, source: string): string[] {
   return missing.filter((name) => name !== '');
 }
 
-test('every row has a test or a reason', async () => {
-  const all = await rows();
-  assert.is(all.length, ROWS);
-  const open = all.filter(({ answer }) => answer === '').map(({ number }) => number);
-  assert.equal(open, [], `rows without an answer: ${open.join(', ')}`);
-});
+for (const [checklist, count] of Object.entries(CHECKLISTS)) {
+  test(`${checklist}: every row has a test or a reason`, async () => {
+    const rows = await rowsOf(checklist);
+    assert.equal(
+      rows.map(({ number }) => number),
+      Array.from({ length: count }, (_, index) => index + 1),
+    );
+    const open = rows.filter(({ answer }) => answer === '').map(({ number }) => number);
+    assert.equal(open, [], `rows without an answer: ${open.join(', ')}`);
+  });
 
-test('every test that a row names is there', async () => {
-  const missing: string[] = [];
-  for (const { number, answer } of await rows()) {
-    for (const { file, names } of citations(answer)) {
-      for (const name of missingFrom(names, await sourceOf(file))) missing.push(`row ${number}: ${file} › ${name}`);
+  test(`${checklist}: every test that a row names is there`, async () => {
+    const missing: string[] = [];
+    for (const { number, answer } of await rowsOf(checklist)) {
+      for (const { file, names } of citations(answer)) {
+        for (const name of missingFrom(names, await sourceOf(file))) missing.push(`row ${number}: ${file} › ${name}`);
+      }
     }
-  }
-  assert.equal(missing, [], missing.join('\n'));
-});
+    assert.equal(missing, [], missing.join('\n'));
+  });
+}
 
 test.run();

@@ -7,7 +7,7 @@ import { ClientContext, type PropagationOptions } from '../../src/reactor/client
 import { ClientBidiReactor } from '../../src/reactor/client-reactors.ts';
 import { deadlineAfter } from '../../src/reactor/deadlines.ts';
 import type { CallbackServerContext } from '../../src/reactor/server-context.ts';
-import { ServerBidiReactor, type ServerWriteReactor } from '../../src/reactor/server-reactors.ts';
+import { ServerBidiReactor, ServerUnaryReactor } from '../../src/reactor/server-reactors.ts';
 import { Deadline } from '../../src/values/deadline.ts';
 import { Status } from '../../src/values/status.ts';
 import { assert, suite } from '../support/suite.ts';
@@ -279,60 +279,80 @@ test('the earlier of both deadlines holds, and with propagation off only one’s
   await parent.log.done();
 });
 
-test('a proxy of streams: what either side says reaches the other, and a cancel does', async () => {
-  const below = hold(
-    () => new ServerBidiReactor<string, string>(),
-    ({ reactor }) => reactor.startRead(),
-  );
-  await using backend = await ReactorPair.open({ bidi: below.handler });
-  await using proxy = await ReactorPair.open({ bidi: (context) => new BidiProxy(context, backend).front });
-  const client = bindBidi(proxy);
-  client.reactor.startRead();
-  client.reactor.startWrite('up');
-  client.reactor.startCall();
-  const { reactor, log } = await below.served.next();
-  await log.until(() => log.count('onReadDone') === 1);
-  reactor.startWrite('down');
-  await client.log.until(() => client.log.count('onReadDone') === 1);
-  assert.ok(log.events.includes('onReadDone(true, up)'));
-  assert.ok(client.log.events.includes('onReadDone(true, down)'));
-  client.context.tryCancel();
-  await log.until(() => log.count('onCancel') === 1);
-  reactor.finish(Status.OK);
-  await log.done();
-  await client.log.done();
-});
+for (const transport of TRANSPORTS) {
+  test(`${transport}: a proxy of streams: what either end says reaches the other, half-close, status and cancel too`, async () => {
+    const below = hold(
+      () => new ServerBidiReactor<string, string>(),
+      ({ reactor }) => reactor.startRead(),
+    );
+    await using backend = await ReactorPair.open({ bidi: below.handler }, { transport });
+    await using proxy = await ReactorPair.open(
+      { bidi: (context) => new BidiProxy(context, backend).front },
+      { transport },
+    );
+    for (const ending of ['half-close', 'early status', 'cancel']) {
+      const client = bindBidi(proxy);
+      client.reactor.startRead();
+      client.reactor.startWrite('up');
+      client.reactor.startCall();
+      const { reactor, log } = await below.served.next();
+      await log.until(() => log.count('onReadDone') === 1);
+      reactor.startWrite('down');
+      await client.log.until(() => client.log.count('onReadDone') === 1);
+      assert.ok(log.events.includes('onReadDone(true, up)'));
+      assert.ok(client.log.events.includes('onReadDone(true, down)'));
+      if (ending === 'half-close') {
+        reactor.startRead();
+        client.reactor.startWritesDone();
+        await log.until(() => log.events.at(-1) === 'onReadDone(false)');
+      }
+      if (ending === 'cancel') {
+        client.context.tryCancel();
+        await log.until(() => log.count('onCancel') === 1);
+      }
+      reactor.finish(Status.OUT_OF_RANGE);
+      await log.done();
+      await client.log.done();
+      assert.is(client.log.events.at(-1), ending === 'cancel' ? CANCELLED : 'onDone(OUT_OF_RANGE)');
+    }
+    assert.equal(proxy.errors, []);
+  });
+}
 
-/** Carries a bidi RPC on to a backend. */
+/** Carries a bidi RPC on to a backend. What one end starts at the other comes from outside, hence the hold. */
 class BidiProxy {
   readonly front: ServerBidiReactor<string, string>;
   readonly #back: ClientBidiReactor<string, string>;
+  #isOver = false;
 
   constructor(context: CallbackServerContext, backend: ReactorPair) {
-    const up = ClientBidiReactor.from<string, string>({
+    this.#back = ClientBidiReactor.from<string, string>({
       onReadDone: (ok, message) => {
         if (ok && message !== undefined) this.front.startWrite(message);
+        else this.#back.removeHold();
       },
       onWriteDone: (ok) => {
         if (ok) this.front.startRead();
       },
       onDone: (status) => {
+        this.#isOver = true;
         this.front.finish(status);
       },
     });
-    this.#back = up;
     this.front = ServerBidiReactor.from<string, string>({
       onReadDone: (ok, message) => {
+        if (this.#isOver) return;
         if (ok && message !== undefined) this.#back.startWrite(message);
-        else if (!context.isCancelled()) this.#back.startWritesDone();
+        else this.#back.startWritesDone();
       },
-      onWriteDone: (ok) => {
-        if (ok) this.#back.startRead();
+      onWriteDone: () => {
+        if (!this.#isOver) this.#back.startRead();
       },
     });
-    backend.stub.bidi(ClientContext.fromServerContext(context), up);
-    up.startRead();
-    up.startCall();
+    backend.stub.bidi(ClientContext.fromServerContext(context), this.#back);
+    this.#back.addHold();
+    this.#back.startRead();
+    this.#back.startCall();
     this.front.startRead();
   }
 }

@@ -1,87 +1,78 @@
-/**
- * A server of reactors that stops: in order it lets RPCs run to their end, at once it cancels them. Unlike C++ it has stopped
- * when its connections have ended; a finish that is still owed then is owed to the reactor's own onDone alone.
- */
-import { ServerBidiReactor } from '../../src/reactor/server-reactors.ts';
+/** Reactors and the end of their server: a shutdown waits for what runs, a forced one cancels it. */
+import { ClientContext } from '../../src/reactor/client-context.ts';
+import { ServerUnaryReactor } from '../../src/reactor/server-reactors.ts';
 import { Status } from '../../src/values/status.ts';
-import { assert, suite, within } from '../support/suite.ts';
+import { assert, suite } from '../support/suite.ts';
+import { within } from '../support/within.ts';
 import { ReactorPair } from './reactor-pair.ts';
-import { bindBidi, type Holding, hold, turns } from './rpc-ends.ts';
-
-const test = suite('Shutdown of a server of reactors');
+import { type ReactorLog, watch } from './watched.ts';
 
 const PATIENCE_MS = 5_000;
 
-function holdBidi(): Holding<ServerBidiReactor<string, string>> {
-  return hold(
-    () => new ServerBidiReactor<string, string>(),
-    ({ reactor }) => reactor.startRead(),
-  );
+const test = suite('reactors and shutdown');
+
+/** A pair with a unary RPC that its handler has not finished. */
+class OpenRpc implements AsyncDisposable {
+  readonly pair: ReactorPair;
+  readonly reactor: ServerUnaryReactor<string>;
+  readonly log: ReactorLog;
+  /** How the client saw it end. */
+  readonly ended: Promise<Status>;
+
+  private constructor(pair: ReactorPair, reactor: ServerUnaryReactor<string>, log: ReactorLog, ended: Promise<Status>) {
+    this.pair = pair;
+    this.reactor = reactor;
+    this.log = log;
+    this.ended = ended;
+  }
+
+  static async open(transport: 'in-process' | 'http2'): Promise<OpenRpc> {
+    const reactor = new ServerUnaryReactor<string>();
+    const log = watch(reactor);
+    let onServed = (): void => {};
+    const served = new Promise<void>((resolve) => {
+      onServed = resolve;
+    });
+    const unary = (): ServerUnaryReactor<string> => {
+      onServed();
+      return reactor;
+    };
+    const pair = await ReactorPair.open({ unary }, { transport });
+    const ended = new Promise<Status>((resolve) => pair.stub.unary(new ClientContext(), 'hello', resolve));
+    await within(PATIENCE_MS, served);
+    return new OpenRpc(pair, reactor, log, ended);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.pair[Symbol.asyncDispose]();
+  }
 }
 
 for (const transport of ['in-process', 'http2'] as const) {
-  test(`${transport}: in order, it waits for the RPC, which goes on as before`, async () => {
-    const { handler, served } = holdBidi();
-    await using pair = await ReactorPair.open({ bidi: handler }, { transport });
-    const client = bindBidi(pair);
-    client.reactor.startRead();
-    client.reactor.startCall();
-    const { context, reactor, log } = await served.next();
-    pair.server.shutdown();
-    let hasStopped = false;
-    const stopped = pair.server.awaitTermination().then(() => {
-      hasStopped = true;
-    });
-    client.reactor.startWriteLast('still talking');
-    await log.until(() => log.count('onReadDone') === 1);
-    reactor.startWrite('still answering');
-    await client.log.until(() => client.log.count('onReadDone') === 1);
-    await turns();
-    assert.not(hasStopped);
-    assert.not(context.isCancelled());
-    reactor.finish(Status.OK);
-    await client.log.done();
-    await log.done();
-    await within(PATIENCE_MS, stopped, 'the server to stop');
-    assert.is(client.log.events.at(-1), 'onDone(OK)');
-    assert.equal(log.events, ['onReadDone(true, still talking)', 'onWriteDone(true)', 'onDone']);
+  test(`${transport}: a server that is shut down waits for an RPC to be finished`, async () => {
+    await using rpc = await OpenRpc.open(transport);
+    const { server, channel } = rpc.pair;
+    server.shutdown();
+    assert.not(await server.awaitTermination(20));
+    assert.equal(rpc.log.events, []);
+    rpc.reactor.finish(Status.OK, 'done');
+    assert.is((await within(PATIENCE_MS, rpc.ended)).code, Status.OK.code);
+    channel.shutdown();
+    assert.ok(await within(PATIENCE_MS, server.awaitTermination()));
+    assert.equal(rpc.log.events, ['onDone']);
   });
 
-  test(`${transport}: at once, it cancels the RPC and does not wait for finish; onDone does`, async () => {
-    const { handler, served } = holdBidi();
-    await using pair = await ReactorPair.open({ bidi: handler }, { transport });
-    const client = bindBidi(pair);
-    client.reactor.startCall();
-    const { context, reactor, log } = await served.next();
-    pair.server.shutdownNow();
-    await within(PATIENCE_MS, pair.server.awaitTermination(), 'the server to stop');
-    await log.until(() => log.count('onCancel') === 1);
-    assert.equal(log.events, ['onReadDone(false)', 'onCancel']);
-    assert.ok(context.isCancelled());
-    await client.log.done();
-    assert.not(client.log.events.at(-1) === 'onDone(OK)');
-    await turns();
-    assert.not(log.isDone);
-    reactor.finish(Status.OK);
-    await log.done();
-    assert.equal(log.events.slice(2), ['onDone']);
-  });
-
-  test(`${transport}: first in order, then at once: what would not end is cancelled`, async () => {
-    const { handler, served } = holdBidi();
-    await using pair = await ReactorPair.open({ bidi: handler }, { transport });
-    const client = bindBidi(pair);
-    client.reactor.startCall();
-    const { reactor, log } = await served.next();
-    pair.server.shutdown();
-    await turns();
-    assert.equal(log.events, []);
-    pair.server.shutdownNow();
-    await log.until(() => log.count('onCancel') === 1);
-    reactor.finish(Status.OK);
-    await log.done();
-    await client.log.done();
-    await within(PATIENCE_MS, pair.server.awaitTermination(), 'the server to stop');
+  test(`${transport}: a forced shutdown cancels an RPC, which is done once it is finished`, async () => {
+    await using rpc = await OpenRpc.open(transport);
+    const { server } = rpc.pair;
+    server.shutdownNow();
+    assert.not((await within(PATIENCE_MS, rpc.ended)).isOk);
+    assert.ok(await within(PATIENCE_MS, server.awaitTermination()));
+    await rpc.log.until(() => rpc.log.count('onCancel') === 1);
+    assert.equal(rpc.log.events, ['onCancel']);
+    rpc.reactor.finish(Status.OK, 'too late');
+    await rpc.log.done();
+    assert.equal(rpc.log.events, ['onCancel', 'onDone']);
   });
 }
 
