@@ -24,7 +24,7 @@ const PATIENCE_MS = 5_000;
 export const UNWRITABLE = '\u0000unwritable';
 export const UNREADABLE = '\u0000unreadable';
 
-export const TEXT: Marshaller<string> = Object.freeze({
+const TEXT: Marshaller<string> = Object.freeze({
   serialize(text: string): Uint8Array {
     if (text === UNWRITABLE) throw new Error('not to be serialized');
     return Buffer.from(text);
