@@ -13,6 +13,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { CallOptions } from '../call/call-options.ts';
 import type { Channel } from '../call/channel.ts';
 import type { ClientCall, ClientCallListener } from '../call/client-call.ts';
+import { warnOfFailure } from '../call/failure-hooks.ts';
 import { outcomeOf } from '../call/message-failure.ts';
 import { WriteFlag } from '../transport/stream.ts';
 import { Attributes } from '../values/attributes.ts';
@@ -434,9 +435,7 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
   }
 
   protected onThrown(reaction: number, error: unknown): void {
-    const { channel, method } = this.#init;
-    // An RPC that was cancelled before it began has no call, and one that is never started costs nothing.
-    (this.#call ?? channel.newCall(method, CallOptions.DEFAULT)).reportFailure(error);
+    reportThrown(this.#init, this.#call, error);
     if (this.isDone || this.#state === 'closed') return;
     this.#failure ??= Status.CANCELLED.withDescription(`${REACTION_NAMES[reaction]} threw`).withCause(error);
     this.tryCancel();
@@ -460,6 +459,21 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
   protected onReleased(): void {
     this.#async?.emitDestroy();
     if (this.#status !== null) this.#settleDone?.(this.#status);
+  }
+}
+
+/** Tells the channel's hook of an error that user code threw at an RPC; `call` is null for one that has none. */
+export function reportThrown<Req, Res>(
+  { channel, method }: ClientRpcInit<Req, Res>,
+  call: ClientCall<Req, Res> | null,
+  error: unknown,
+): void {
+  try {
+    // An RPC that was cancelled before it began has no call, and one that is never started costs nothing.
+    (call ?? channel.newCall(method, CallOptions.DEFAULT)).reportFailure(error);
+  } catch {
+    // An interceptor has refused this call as well.
+    warnOfFailure(error, method.path);
   }
 }
 

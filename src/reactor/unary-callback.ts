@@ -2,7 +2,6 @@
  * UnaryCallback: a unary RPC whose only reaction is a function. Above: stubs. Below: a ClientCall, started at once.
  * Holds: the function is called exactly once, never within the stub's method. Source: grpc::internal::CallbackUnaryCall.
  */
-import { CallOptions } from '../call/call-options.ts';
 import type { ClientCall, ClientCallListener } from '../call/client-call.ts';
 import { outcomeOf } from '../call/message-failure.ts';
 import { Attributes } from '../values/attributes.ts';
@@ -10,7 +9,7 @@ import { Metadata } from '../values/metadata.ts';
 import { Status } from '../values/status.ts';
 import { trailersFrom } from '../values/status-error.ts';
 import { bindContext, type ContextRpc, endContext, type Launch, launch } from './client-context.ts';
-import type { ClientRpcInit } from './client-rpc.ts';
+import { type ClientRpcInit, reportThrown } from './client-rpc.ts';
 import { isThenable } from './reactions.ts';
 
 /** Hears how a unary RPC ended. The response is there if and only if the status is OK. */
@@ -105,16 +104,10 @@ export class UnaryCallback<Req, Res> implements ClientCallListener<Res>, Context
     try {
       const result: unknown = this.#completion(status, status.isOk ? this.#response : undefined);
       // As with a reaction: one that was made async is not waited for, but its error is not lost.
-      if (isThenable(result)) result.then(undefined, (error) => this.#report(error));
+      if (isThenable(result)) result.then(undefined, (error) => reportThrown(this.#init, this.#call, error));
     } catch (error) {
-      this.#report(error);
+      reportThrown(this.#init, this.#call, error);
     }
-  }
-
-  #report(error: unknown): void {
-    const { channel, method } = this.#init;
-    // An RPC that was cancelled before it began has no call, and one that is never started costs nothing.
-    (this.#call ?? channel.newCall(method, CallOptions.DEFAULT)).reportFailure(error);
   }
 
   #settle(status: Status): Status {

@@ -71,8 +71,7 @@ export class FuzzedWorld {
       write: serve('write'),
       bidi: serve('bidi'),
     } as unknown as TextService;
-    const server = { clock };
-    const pair = await ReactorPair.open(service, { transport, server, channel: { clock } });
+    const pair = await ReactorPair.open(service, { transport, server: { clock }, channel: { clock } });
     const world = new FuzzedWorld(clock, pair, current);
     await world.roundTrip();
     return world;

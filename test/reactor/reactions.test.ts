@@ -74,6 +74,30 @@ for (const transport of TRANSPORTS) {
     assert.equal(order.slice(0, 4), ['onReadDone one', 'returns', 'onReadDone two', 'returns']);
   });
 
+  test(`${transport}: a half-close behind a write that is done once it is buffered goes out with it`, async () => {
+    const { handler, served } = hold(
+      () => new ServerBidiReactor<string, string>(),
+      ({ reactor }) => reactor.startRead(),
+    );
+    await using pair = await ReactorPair.open({ bidi: handler }, { transport });
+    // The first RPC finds no connection, the second one is ready to write at once.
+    for (let round = 0; round < 2; round += 1) {
+      const client = bindBidi(pair);
+      client.reactor.startWrite('buffered', { bufferHint: true });
+      client.reactor.startWritesDone();
+      client.reactor.startCall();
+      const { reactor, log } = await served.next();
+      await log.until(() => log.count('onReadDone') === 1);
+      reactor.startRead();
+      await log.until(() => log.count('onReadDone') === 2);
+      assert.equal(log.events, ['onReadDone(true, buffered)', 'onReadDone(false)']);
+      reactor.finish(Status.OK);
+      await client.log.done();
+      assert.equal(client.log.events.slice(0, 2), ['onWriteDone(true)', 'onWritesDoneDone(true)']);
+      await log.done();
+    }
+  });
+
   test(`${transport}: no reaction runs within the tick of the operation that it answers`, async () => {
     const { handler, served } = holdBidi();
     await using pair = await ReactorPair.open({ bidi: handler }, { transport });

@@ -17,7 +17,7 @@ import {
   type ServerInterceptor,
 } from '../../src/call/server-interceptor.ts';
 import { ClientContext } from '../../src/reactor/client-context.ts';
-import { ClientBidiReactor } from '../../src/reactor/client-reactors.ts';
+import { ClientBidiReactor, ClientUnaryReactor } from '../../src/reactor/client-reactors.ts';
 import {
   ServerBidiReactor,
   ServerReadReactor,
@@ -29,7 +29,7 @@ import { Deadline } from '../../src/values/deadline.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Status } from '../../src/values/status.ts';
 import { until } from '../support/echo-pairings.ts';
-import { assert, suite } from '../support/suite.ts';
+import { assert, suite, within } from '../support/suite.ts';
 import { WoundClock } from '../support/wound-clock.ts';
 import { ReactorPair, type ReactorPairOptions, type TextService } from './reactor-pair.ts';
 import { bindBidi, bindRead, bindUnary, bindWrite, type ClientEnd, hold, turns } from './rpc-ends.ts';
@@ -325,6 +325,50 @@ for (const transport of TRANSPORTS) {
     await turns();
     assert.equal(pair.errors, []);
   });
+}
+
+test('one that throws at every call, and a reaction that throws at what comes of it: a warning, and the RPC is done', async () => {
+  const refuse: ClientInterceptor = () => {
+    throw new Error('no call for you');
+  };
+  await using pair = await ReactorPair.open(ECHO, { clientInterceptors: [refuse] });
+  const fail = (): never => {
+    throw new Error('a reaction of its own');
+  };
+  for (const cancelled of [false, true]) {
+    const heard = warnings(2);
+    const client = bindUnary(pair, '', ClientUnaryReactor.from<string>({ onReadInitialMetadataDone: fail }));
+    if (cancelled) client.context.tryCancel();
+    client.reactor.startCall();
+    await client.log.done();
+    const context = new ClientContext();
+    if (cancelled) context.tryCancel();
+    pair.stub.unary(context, '', fail);
+    for (const text of await heard) assert.match(text, /\/test\.Text\/unary threw: Error: a reaction of its own/);
+    assert.equal(client.log.events, [
+      'onReadInitialMetadataDone(false)',
+      cancelled ? 'onDone(CANCELLED: the client cancelled the call)' : 'onDone(UNKNOWN)',
+    ]);
+  }
+});
+
+/** The texts of the next warnings of the process. */
+async function warnings(count: number): Promise<string[]> {
+  const texts: string[] = [];
+  let onWarning = (_warning: Error): void => {};
+  const all = new Promise<void>((resolve) => {
+    onWarning = (warning) => {
+      texts.push(warning.message);
+      if (texts.length === count) resolve();
+    };
+    process.on('warning', onWarning);
+  });
+  try {
+    await within(5_000, all, `${count} warnings`);
+    return texts;
+  } finally {
+    process.off('warning', onWarning);
+  }
 }
 
 // ---- deadlines ----
