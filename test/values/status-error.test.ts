@@ -38,6 +38,46 @@ test('its cause is that of the status; without one it has no such property', () 
   assert.not.ok('cause' in new StatusError(Status.UNAVAILABLE));
 });
 
+test('is made from a code and a text as well', () => {
+  const error = new StatusError(Code.NOT_FOUND, 'no such feature');
+  assert.is(error.code, Code.NOT_FOUND);
+  assert.is(error.status.description, 'no such feature');
+  assert.is(error.message, 'NOT_FOUND: no such feature');
+  assert.is(error.trailers.size, 0);
+  assert.is(error.call, null);
+  assert.not.ok('cause' in error);
+  assert.is(Status.from(error), error.status);
+});
+
+test('from a code it needs no text', () => {
+  for (const error of [
+    new StatusError(Code.ABORTED),
+    new StatusError(Code.ABORTED, null),
+    new StatusError(Code.ABORTED, undefined, {}),
+  ]) {
+    assert.is(error.status, Status.ABORTED);
+    assert.is(error.message, 'ABORTED');
+  }
+  assert.is(new StatusError(Code.ABORTED, '').message, 'ABORTED: ');
+});
+
+test('from a code it takes a cause and trailers, of pairs or of a record or its own', () => {
+  const cause = new Error('row 7 is locked');
+  const error = new StatusError(Code.ABORTED, 'busy', { cause, trailers: { 'x-row': '7' } });
+  assert.is(error.cause, cause);
+  assert.is(error.status.cause, cause);
+  assert.is(String(error.trailers), 'Metadata(x-row=7)');
+  assert.is(String(new StatusError(Code.ABORTED, null, { trailers: [['a', '1']] }).trailers), 'Metadata(a=1)');
+
+  const trailers = new Metadata({ a: '1' });
+  assert.is(new StatusError(Code.ABORTED, null, { trailers }).trailers, trailers);
+  assert.throws(() => new StatusError(Code.ABORTED, null, { trailers: { 'grpc-status': '0' } }), /is reserved/);
+});
+
+test('a number that is no code is UNKNOWN, and the text stays', () => {
+  assert.is(new StatusError(42 as Code, 'the answer').message, 'UNKNOWN: Unknown code 42\nthe answer');
+});
+
 test('its mark shows in no listing and cannot be wiped off', () => {
   const error = new StatusError(Status.ABORTED);
   assert.not.ok(Object.getOwnPropertyDescriptor(error, STATUS_ERROR_TAG)?.enumerable);
@@ -93,6 +133,7 @@ test('two copies of the package know each other’s errors', async () => {
   try {
     const copy = await within(5_000, loadCopy(folder), 'the second copy');
     assert.is.not(copy.StatusError, StatusError);
+    assert.ok(new copy.StatusError(Code.ABORTED, 'of theirs') instanceof StatusError);
     const theirs = new copy.StatusError(copy.Status.DATA_LOSS.withDescription('torn'));
     theirs.trailers.append('a', '1').append('b-bin', new Uint8Array([2]));
     assert.not.ok(Object.getPrototypeOf(theirs) === StatusError.prototype);
@@ -125,6 +166,20 @@ test('instanceof tells the compiler what there is', () => {
   expectTypeOf(caught.status).toEqualTypeOf<Status>();
   expectTypeOf(caught.trailers).toEqualTypeOf<Metadata>();
   expectTypeOf(caught.code).toEqualTypeOf<Code>();
+});
+
+test('its two forms do not mix', () => {
+  // For the compiler only.
+  void (() => [
+    // @ts-expect-error: trailers stand beside a status, not beside a code.
+    new StatusError(Code.ABORTED, new Metadata()),
+    // @ts-expect-error: a status has its own description.
+    new StatusError(Status.ABORTED, 'busy'),
+    // @ts-expect-error: which call failed is no option.
+    new StatusError(Code.ABORTED, null, { method: 'test.Echo/Unary' }),
+    // @ts-expect-error: not every number is a code.
+    new StatusError(17, 'none'),
+  ]);
 });
 
 test.run();
