@@ -50,6 +50,45 @@ export {
   ZSTD,
 } from './framing/compressor.ts';
 export { Server, type ServerOptions } from './server/server.ts';
+export {
+  type AsyncClientInterceptor,
+  asyncClientInterceptor,
+  type NextCall,
+  type NextOptions,
+  type OutgoingCall,
+} from './stub/async-client-interceptor.ts';
+export {
+  type AsyncServerInterceptor,
+  asyncServerInterceptor,
+  type HandlerEnd,
+  type IncomingCall,
+  type NextHandler,
+} from './stub/async-server-interceptor.ts';
+export type { CallEnd } from './stub/call-below.ts';
+export type { CallHandle, DuplexCall, MessageSender, ResponseStream, UploadCall } from './stub/call-objects.ts';
+export type { CallSettings } from './stub/call-settings.ts';
+export {
+  type BidiStreamingFunction,
+  type Client,
+  type ClientFunction,
+  type ClientStreamingFunction,
+  createClient,
+  type ServerStreamingFunction,
+  type UnaryFunction,
+  type UntypedFunction,
+} from './stub/client.ts';
+export { HandlerContext } from './stub/handler-context.ts';
+export { type Handler, type Handlers, implement, type UntypedHandler, unimplemented } from './stub/implement.ts';
+export type { Messages } from './stub/message-writer.ts';
+export type { PartialMessage } from './stub/method-types.ts';
+export { type Rpc, rpcOf } from './stub/rpc-of.ts';
+export {
+  type ClientMethodsOf,
+  clientMethods,
+  type ServerMethodsOf,
+  serverMethods,
+} from './stub/service-methods.ts';
+export type { ServiceShape, UntypedService } from './stub/service-shape.ts';
 export type { Http2Address } from './transport/http2/client-transport.ts';
 export type { Http2ListenAddress } from './transport/http2/server-listener.ts';
 export { InProcessServer, type InProcessServerOptions } from './transport/in-process/server.ts';
@@ -81,4 +120,4 @@ export {
 } from './values/method.ts';
 export { byReference } from './values/reference-payload.ts';
 export { Code, type CodeName, Status } from './values/status.ts';
-export { StatusError } from './values/status-error.ts';
+export { type CallFacts, type CallPhase, StatusError, type StatusErrorInit } from './values/status-error.ts';

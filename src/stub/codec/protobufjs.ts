@@ -1,127 +1,136 @@
 /**
- * MethodDescriptors for services reflected by protobufjs 7 or 8. Above: users, through the entry point
- * `halfclose/protobufjs`; nothing in the core imports it. Below: values/method alone. protobufjs itself is never
- * imported, and its objects are known by what they can do, never by class: both versions meet in one process.
+ * What users of protobufjs 7 or 8 need, be their services reflected or static: the entry point `halfclose/protobufjs`. Above:
+ * users. Below: protobufjs-reflection.ts, the promise style. protobufjs itself is never imported, and its objects are known by
+ * what they can do, never by class: both versions meet in one process.
  */
-import { type Idempotency, type Marshaller, MethodDescriptor, type MethodKind } from '../../values/method.ts';
+import type { GrpcJsMethod } from '../service-shape.ts';
+import { type MessageType, marshallerOf } from './protobufjs-reflection.ts';
 
-/** What is needed of a message type: a reflected `Type`, or a static class made by pbjs. */
-export interface MessageType {
-  encode(message: object): { finish(): Uint8Array };
-  decode(payload: Uint8Array): object;
-  fromObject(object: { [field: string]: unknown }): object;
+export { createClient } from '../client.ts';
+export { implement } from '../implement.ts';
+export {
+  type MessageType,
+  marshallerOf,
+  methodOf,
+  type ReflectedMethod,
+  type ReflectedService,
+  serviceMethods,
+  type UntypedMethods,
+} from './protobufjs-reflection.ts';
+
+/** What is needed of a static service class. */
+export type StaticService = abstract new (...args: never) => object;
+
+/** What a method of such a class says of itself. */
+export interface StaticMethod {
+  /** `/package.Service/Method`. */
+  readonly path: string;
+  /** The message types' names, as the .proto file has them: relative to the service. */
+  readonly requestType: string;
+  readonly responseType: string;
+  readonly requestStream: boolean | undefined;
+  readonly responseStream: boolean | undefined;
 }
 
-/** What is needed of a reflected `Method`. */
-export interface ReflectedMethod {
-  readonly name: string;
-  readonly parent: { readonly fullName: string } | null;
-  readonly root: object;
-  readonly requestStream?: boolean | undefined;
-  readonly responseStream?: boolean | undefined;
-  readonly resolvedRequestType: MessageType | null;
-  readonly resolvedResponseType: MessageType | null;
-  readonly options?: { readonly [name: string]: unknown } | undefined;
-}
+/** A static service with its codec: takes plain objects (`IPoint`), gives messages (`Point`). */
+export type BoundService<Root, S extends StaticService> = BoundMethods<Root, InstanceType<S>>;
 
-/** What is needed of a reflected `Service`. */
-export interface ReflectedService {
-  readonly methodsArray: readonly ReflectedMethod[];
-}
+type BoundMethods<Root, Methods> = {
+  readonly [K in keyof Methods as Methods[K] extends StaticMethod ? K : never]: BoundMethod<Root, Methods[K]>;
+};
 
-/** Methods by name, when nothing more is known of their messages. */
-export interface UntypedMethods {
-  readonly [name: string]: MethodDescriptor<object, object>;
-}
+/** One method of it. */
+export type BoundMethod<Root, M> = M extends StaticMethod
+  ? {
+      readonly path: M['path'];
+      readonly requestStream: M['requestStream'] extends true ? true : false;
+      readonly responseStream: M['responseStream'] extends true ? true : false;
+      requestSerialize(message: RequestOf<M>): Uint8Array;
+      requestDeserialize(payload: Uint8Array): MessageOf<ClassOf<Root, M['path'], M['requestType']>, RequestOf<M>>;
+      responseSerialize(message: InitOf<ClassOf<Root, M['path'], M['responseType']>, ResponseOf<M>>): Uint8Array;
+      responseDeserialize(payload: Uint8Array): ResponseOf<M>;
+    }
+  : never;
+
+type RequestOf<M> = M extends (request: infer Req) => unknown ? Req : never;
+type ResponseOf<M> = M extends (request: never) => Promise<infer Res> ? Res : never;
+
+type MessageOf<C, Otherwise> = C extends { readonly prototype: infer Message } ? Message : Otherwise;
+type InitOf<C, Otherwise> = C extends new (init?: infer Init) => unknown ? Init : Otherwise;
+
+type ClassOf<Root, Path extends string, Name extends string> = Path extends `/${infer Service}/${string}`
+  ? Resolved<Root, Service, Name>
+  : unknown;
+
+/** The class of this name, as seen from `Scope`; unknown if there is none. */
+type Resolved<Root, Scope extends string, Name extends string> = Name extends `.${infer Absolute}`
+  ? At<Root, Absolute>
+  : unknown extends At<Root, `${Scope}.${Name}`>
+    ? Scope extends ''
+      ? At<Root, Name>
+      : Resolved<Root, ParentOf<Scope>, Name>
+    : At<Root, `${Scope}.${Name}`>;
+
+type At<Root, Path extends string> = Path extends `${infer First}.${infer Rest}`
+  ? First extends keyof Root
+    ? At<Root[First], Rest>
+    : unknown
+  : Path extends keyof Root
+    ? Root[Path]
+    : unknown;
+
+type ParentOf<Scope extends string> = Scope extends `${infer First}.${infer Rest}`
+  ? Rest extends `${string}.${string}`
+    ? `${First}.${ParentOf<Rest>}`
+    : First
+  : '';
 
 /**
- * The methods of a reflected service (`root.lookupService(…)` after load, parse or Root.fromJSON) under their
- * lowerCamel names, in the order of the .proto file; each is also there, though not listed, under its .proto name.
- * Reflection knows no static types: give them as `M`, whose truth is yours to keep. The literal kind makes promise
- * clients typed as well.
+ * A service that pbjs made as static code (`pbjs -t static-module`, protobufjs-cli 2), for createClient and implement. The
+ * class knows its message types by name only, so `root` is what its module exports:
  * ```ts
- * interface RouteGuideMethods {
- *   getFeature: MethodDescriptor<Point, Feature> & { kind: 'unary' };
- * }
- * const { getFeature } = serviceMethods<RouteGuideMethods>(root.lookupService('routeguide.RouteGuide'));
+ * import * as root from './gen/route_guide.js';
+ * const client = createClient(bind(root, root.routeguide.RouteGuide), channel);
  * ```
- * Resolves the whole root first, and throws protobufjs's error if anything in it cannot be resolved. Every call makes
- * new descriptors: call it once, at the top of a module.
+ * Throws TypeError when `service` is no such class, or `root` has not its messages.
  */
-export function serviceMethods<M extends object = UntypedMethods>(service: ReflectedService): Readonly<M> {
-  const methods: object = Object.create(null);
-  for (const reflected of service.methodsArray) {
-    const method = methodOf(reflected);
-    Object.defineProperty(methods, method.name, { value: method, configurable: true });
-    Object.defineProperty(methods, lowerCamel(method.name), { value: method, configurable: true, enumerable: true });
-  }
-  return Object.freeze(methods) as Readonly<M>;
+export function bind<Root extends object, S extends StaticService>(root: Root, service: S): BoundService<Root, S> {
+  const methods = Object.entries(service.prototype).filter(([, method]) => isStaticMethod(method));
+  if (methods.length === 0) throw new TypeError('not a service class of protobufjs-cli 2: no method knows its path');
+  const bound = methods.map(([name, method]) => [name, boundMethod(root, method as StaticMethod)]);
+  return Object.freeze(Object.fromEntries(bound)) as BoundService<Root, S>;
 }
 
-/**
- * One method: name, kind and idempotency from its reflection object, which stays at hand as `schema`. Resolves the
- * whole root first. Throws TypeError for a method that belongs to no service.
- */
-export function methodOf<Req extends object = object, Res extends object = object>(
-  method: ReflectedMethod,
-): MethodDescriptor<Req, Res> {
-  resolveAll(method.root);
-  const { parent, resolvedRequestType, resolvedResponseType } = method;
-  if (parent === null || resolvedRequestType === null || resolvedResponseType === null) {
-    throw new TypeError(`the method '${method.name}' belongs to no service`);
-  }
-  return new MethodDescriptor({
-    service: parent.fullName.replace(/^\./, ''),
-    name: method.name,
-    kind: kindOf(method),
-    requestMarshaller: marshallerOf<Req>(resolvedRequestType),
-    responseMarshaller: marshallerOf<Res>(resolvedResponseType),
-    idempotency: idempotencyOf(method),
-    schema: method,
-  });
+function isStaticMethod(method: unknown): boolean {
+  return typeof method === 'function' && 'path' in method;
 }
 
-/**
- * Turns the messages of one type into bytes and back. A message of the type's own class is encoded as it is. Anything
- * else goes through fromObject, so that plain objects may hold enum names, longs as strings and bytes in base64; its
- * rules are protobufjs's own and lenient: an unknown enum name counts as unset, 1.5 in an int32 as 1. (verify() would
- * refuse all of these, the good with the bad.) What comes back are messages, not plain objects: absent fields read as
- * their defaults, longs are Long where the package `long` is installed. Throws where an object or an array is due, and
- * for broken bytes.
- */
-export function marshallerOf<T extends object = object>(type: MessageType): Marshaller<T> {
+function boundMethod(root: object, method: StaticMethod): GrpcJsMethod {
+  const { path, requestStream, responseStream } = method;
+  const request = marshallerOf(messageType(root, path, method.requestType));
+  const response = marshallerOf(messageType(root, path, method.responseType));
   return Object.freeze({
-    serialize: (message: T): Uint8Array => type.encode(type.fromObject(message as Fields)).finish(),
-    deserialize: (payload: Uint8Array): T => type.decode(payload) as T,
+    path,
+    requestStream: requestStream === true,
+    responseStream: responseStream === true,
+    requestSerialize: request.serialize,
+    requestDeserialize: request.deserialize,
+    responseSerialize: response.serialize,
+    responseDeserialize: response.deserialize,
   });
 }
 
-type Fields = Parameters<MessageType['fromObject']>[0];
-
-/**
- * Resolving the types alone is not enough: in protobufjs 7, editions' features settle only with the root, and without
- * them the repeated numbers of proto3 are not packed (test/stub/codec/protobufjs.test.ts).
- */
-function resolveAll(root: object): void {
-  if ('resolveAll' in root && typeof root.resolveAll === 'function') root.resolveAll();
-}
-
-function kindOf(method: ReflectedMethod): MethodKind {
-  if (method.requestStream === true) return method.responseStream === true ? 'bidi_streaming' : 'client_streaming';
-  return method.responseStream === true ? 'server_streaming' : 'unary';
-}
-
-function idempotencyOf(method: ReflectedMethod): Idempotency {
-  switch (method.options?.['idempotency_level']) {
-    case 'NO_SIDE_EFFECTS':
-      return 'no_side_effects';
-    case 'IDEMPOTENT':
-      return 'idempotent';
-    default:
-      return 'unknown';
+/** The class of a message: looked for in the service, then in ever wider packages, as protobuf does. */
+function messageType(root: object, path: string, name: string): MessageType {
+  const scopes = name.startsWith('.') ? [] : path.slice(1, path.lastIndexOf('/')).split('.');
+  const names = name.split('.').filter((part) => part !== '');
+  for (let depth = scopes.length; depth >= 0; depth -= 1) {
+    const found = [...scopes.slice(0, depth), ...names].reduce(member, root);
+    if (typeof found === 'function' && 'encode' in found) return found as unknown as MessageType;
   }
+  throw new TypeError(`the root has no message '${name}' for ${path}`);
 }
 
-function lowerCamel(name: string): string {
-  return name.charAt(0).toLowerCase() + name.slice(1);
+function member(parent: unknown, name: string): unknown {
+  return (parent as Readonly<Record<string, unknown>> | undefined)?.[name];
 }

@@ -16,8 +16,17 @@ import { CallOptions } from '../../../src/call/call-options.ts';
 import type { Channel } from '../../../src/call/channel.ts';
 import type { ClientCall } from '../../../src/call/client-call.ts';
 import type { ServerCallHandler } from '../../../src/call/server-call.ts';
-import { clientMethods, marshallerOf, methodOf, serverMethods } from '../../../src/stub/codec/protobuf-es.ts';
+import {
+  clientMethods,
+  createClient,
+  implement,
+  marshallerOf,
+  methodOf,
+  serverMethods,
+} from '../../../src/stub/codec/protobuf-es.ts';
+import { startInProcess } from '../../../src/testing/in-process.ts';
 import { type Marshaller, MethodDescriptor } from '../../../src/values/method.ts';
+import { Code } from '../../../src/values/status.ts';
 import { assert, suite } from '../../support/suite.ts';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -134,6 +143,45 @@ test('makes one method that both ends can use', () => {
 test('takes services that are known only at run time', () => {
   const service: DescService = RouteGuide;
   assert.is(clientMethods(service)['getFeature']?.path, '/routeguide.RouteGuide/GetFeature');
+});
+
+test('makes clients and implementations: plain objects in, messages out', async () => {
+  class Guide {
+    readonly #names = ['Here', 'There'];
+    getFeature(point: Point) {
+      return { name: `${this.#names[0]} ${point.latitude}`, location: point };
+    }
+    *listFeatures() {
+      for (const name of this.#names) yield { name };
+    }
+    async recordRoute(points: AsyncIterable<Point>) {
+      let pointCount = 0;
+      for await (const point of points) pointCount += point.latitude;
+      return { pointCount };
+    }
+    async *routeChat(notes: AsyncIterable<RouteNote>) {
+      for await (const note of notes) yield note;
+    }
+  }
+  await using rig = await startInProcess(implement(RouteGuide, new Guide()));
+  const client = createClient(RouteGuide, rig.channel);
+  const feature = await client.getFeature({ latitude: 3 });
+  assert.equal([feature.$typeName, feature.name, feature.location?.latitude], ['routeguide.Feature', 'Here 3', 3]);
+  const names: string[] = [];
+  for await (const { name } of client.listFeatures({})) names.push(name);
+  assert.equal(names, ['Here', 'There']);
+  assert.is((await client.recordRoute([{ latitude: 1 }, { latitude: 2 }])).pointCount, 3);
+  for await (const note of client.routeChat([{ message: 'hi' }])) assert.is(note.message, 'hi');
+});
+
+test('answers UNIMPLEMENTED for a handler that is missing, and holds to the client’s defaults', async () => {
+  await using rig = await startInProcess(
+    implement(RouteGuide, {} as Parameters<typeof implement<typeof RouteGuide>>[1]),
+  );
+  let trailers = 0;
+  const client = createClient(RouteGuide, rig.channel, { onTrailers: () => (trailers += 1) });
+  assert.is((await client.routeChat().status).code, Code.UNIMPLEMENTED);
+  assert.is(trailers, 1);
 });
 
 test.run();

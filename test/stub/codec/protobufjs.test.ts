@@ -16,7 +16,15 @@ import {
 import { CallOptions } from '../../../src/call/call-options.ts';
 import type { Channel } from '../../../src/call/channel.ts';
 import { marshallerOf as esMarshallerOf } from '../../../src/stub/codec/protobuf-es.ts';
-import { marshallerOf, methodOf, serviceMethods } from '../../../src/stub/codec/protobufjs.ts';
+import {
+  bind,
+  createClient,
+  implement,
+  marshallerOf,
+  methodOf,
+  serviceMethods,
+} from '../../../src/stub/codec/protobufjs.ts';
+import { startInProcess } from '../../../src/testing/in-process.ts';
 import type { MethodDescriptor } from '../../../src/values/method.ts';
 import { assert, suite, within } from '../../support/suite.ts';
 
@@ -58,8 +66,12 @@ interface Feature {
 }
 
 interface RouteGuideMethods {
-  getFeature: MethodDescriptor<Point, Feature> & { kind: 'unary' };
-  listFeatures: MethodDescriptor<{ lo?: Point; hi?: Point }, Feature> & { kind: 'server_streaming' };
+  getFeature: MethodDescriptor<Point, Feature, 'unary'>;
+  listFeatures: MethodDescriptor<{ lo?: Point; hi?: Point }, Feature, 'server_streaming'>;
+}
+
+interface KitchenMethods {
+  cook: MethodDescriptor<{ name?: string }, { name: string; side?: { name: string } }, 'unary'>;
 }
 
 const test = suite('protobufjs');
@@ -174,6 +186,17 @@ for (const [version, protobuf] of [
     );
   });
 
+  test(`${version}: a reflected service is served and called`, async () => {
+    const service = kitchenRoot().lookupService('kitchen.v1.Kitchen');
+    const cook = ({ name }: { name?: string }) => ({ name: `fried ${name}`, side: { name: 'rice' } });
+    await using rig = await startInProcess(implement<KitchenMethods>(service, { cook }));
+    const dish = await createClient<KitchenMethods>(service, rig.channel).cook({ name: 'egg' });
+    assert.equal([dish.name, dish.side?.name], ['fried egg', 'rice']);
+    const plain = createClient(service, rig.channel);
+    assert.type(plain['Cook'], 'function');
+    assert.match(String(await plain['taste']?.({}).catch(String)), /UNIMPLEMENTED/);
+  });
+
   test(`${version}: and protobuf-es write the same bytes and read each other's`, async () => {
     const root = await loaded();
     // Never 0: protobufjs 7 writes a zero that a plain object names, protobuf-es and 8 leave it out; both are legal.
@@ -212,6 +235,98 @@ test('is typed by what its user says', async () => {
   expectTypeOf<ReturnType<typeof call>['sendMessage']>().parameter(0).toEqualTypeOf<Point>();
   expectTypeOf(serviceMethods(service)['getFeature']).toEqualTypeOf<MethodDescriptor<object, object> | undefined>();
   expectTypeOf(methodOf<Point, Feature>).returns.toEqualTypeOf<MethodDescriptor<Point, Feature>>();
+});
+
+/** A message class as pbjs makes it, of one string that is sent as it is. */
+function messageClass(options: { converts: boolean }) {
+  class Message {
+    declare readonly text: string;
+    constructor(init?: { text?: string }) {
+      Object.assign(this, init);
+    }
+    static encode({ text = '' }: { text?: string }): { finish(): Uint8Array } {
+      return { finish: () => Buffer.from(text) };
+    }
+    static decode(payload: Uint8Array): Message {
+      return new Message({ text: Buffer.from(payload).toString() });
+    }
+  }
+  return options.converts ? Object.assign(Message, { fromObject: (init: object) => new Message(init) }) : Message;
+}
+
+/** A service class as pbjs makes it, of one method. */
+function serviceClass<Q extends string, S extends string>(requestType: Q, responseType: S) {
+  const facts = {
+    path: '/a.b.Talk/Say',
+    requestType,
+    responseType,
+    requestStream: undefined,
+    responseStream: true,
+  } as const;
+  type Say = typeof facts & ((request: { text?: string }) => Promise<{ text: string }>);
+  class Talk {
+    declare say: Say;
+    declare emit: (event: string) => void;
+  }
+  Talk.prototype.say = Object.assign(() => Promise.reject(), facts);
+  Talk.prototype.emit = () => {};
+  return Talk;
+}
+
+test('bind finds messages from the service outward, and by their full names', () => {
+  const make = () => messageClass({ converts: true });
+  const root = {
+    Far: make(),
+    a: {
+      Mid: make(),
+      Twice: make(),
+      Talk: make(),
+      b: { Near: make(), Twice: make(), Talk: Object.assign(class {}, { In: make() }) },
+    },
+  };
+  for (const [name, expected] of [
+    ['In', root.a.b.Talk.In],
+    ['Near', root.a.b.Near],
+    ['Twice', root.a.b.Twice],
+    ['Mid', root.a.Mid],
+    ['Far', root.Far],
+    ['Talk', root.a.Talk],
+    ['b.Near', root.a.b.Near],
+    ['.a.Twice', root.a.Twice],
+    ['.a.b.Twice', root.a.b.Twice],
+  ] as const) {
+    const { say } = bind(root, serviceClass(name, 'Far'));
+    assert.instance(say.requestDeserialize(Buffer.from('hi')), expected, name);
+  }
+  const missing = (error: unknown) => error instanceof TypeError && /no message '.Near'/.test(error.message);
+  assert.throws(() => bind(root, serviceClass('.Near', 'Far')), missing);
+  assert.throws(() => bind({ Near: 1, a: null }, serviceClass('.Near', 'Far')), missing);
+});
+
+test('bind binds methods alone, each with its path and streams', () => {
+  const Far = messageClass({ converts: true });
+  const bound = bind({ Far }, serviceClass('Far', 'Far'));
+  assert.equal(Object.keys(bound), ['say']);
+  assert.equal([bound.say.path, bound.say.requestStream, bound.say.responseStream], ['/a.b.Talk/Say', false, true]);
+  expectTypeOf<keyof typeof bound>().toEqualTypeOf<'say'>();
+  expectTypeOf(bound.say.responseStream).toEqualTypeOf<true>();
+});
+
+test('bind tells the types of messages by the same rules', () => {
+  const [near, far] = [{ Near: messageClass({ converts: true }) }, { Far: messageClass({ converts: false }) }];
+  const root = { ...far, a: { b: near } };
+  const bound = bind(root, serviceClass('.a.b.Near', 'Far'));
+  expectTypeOf(bound.say.requestDeserialize).returns.toEqualTypeOf<InstanceType<typeof near.Near>>();
+  expectTypeOf(bound.say.responseSerialize).parameter(0).toEqualTypeOf<{ text?: string }>();
+  const unknown = bind(root as object, serviceClass('.a.b.Near', 'Far'));
+  expectTypeOf(unknown.say.requestDeserialize).returns.toEqualTypeOf<{ text?: string }>();
+  expectTypeOf(unknown.say.responseSerialize).parameter(0).toEqualTypeOf<{ text: string }>();
+});
+
+test('classes made with --no-convert encode what they are given', () => {
+  const { serialize, deserialize } = marshallerOf<{ text: string }>(messageClass({ converts: false }));
+  assert.is(Buffer.from(serialize({ text: 'hi' })).toString(), 'hi');
+  assert.is(deserialize(Buffer.from('ho')).text, 'ho');
 });
 
 test.run();
