@@ -6,6 +6,7 @@
 import { ChannelCredentials, createChannel, Server, ServerCredentials } from '../src/index.ts';
 import { callFace } from './faces/calls.ts';
 import type { Face, Scenario } from './faces/face.ts';
+import { promiseFace } from './faces/promises.ts';
 import { reactorFace } from './faces/reactors.ts';
 
 const ROUNDS = 7;
@@ -15,13 +16,17 @@ interface Measured {
   readonly scenario: Scenario;
 }
 
-const FACES: readonly Face[] = [callFace, reactorFace];
+const FACES: readonly Face[] = [callFace, reactorFace, promiseFace];
 
 /** So many operations a round; an operation is a call or a message. */
 const SCENARIOS: readonly { readonly name: Scenario; readonly operations: number; readonly title: string }[] = [
   { name: 'unary', operations: 6_000, title: 'unary, 32 B, 100 in flight' },
-  { name: 'serverStream', operations: 100_000, title: 'server stream, 32 B messages' },
-  { name: 'clientStream', operations: 40_000, title: 'client stream, 32 B messages, each awaited' },
+  {
+    name: 'serverStream',
+    operations: 100_000,
+    title: 'server stream, 32 B messages (calls and reactors await each write, promises readiness)',
+  },
+  { name: 'clientStream', operations: 40_000, title: 'client stream, 32 B messages (likewise)' },
   { name: 'pingPong', operations: 20_000, title: 'bidi ping-pong, 32 B, one at a time' },
 ];
 

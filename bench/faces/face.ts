@@ -8,7 +8,7 @@ export interface BenchClient {
   unary(calls: number): Promise<void>;
   /** One call that receives so many messages. */
   serverStream(messages: number): Promise<void>;
-  /** One call that sends so many messages, each when the one before has passed flow control. */
+  /** One call that sends so many messages: calls and reactors each when the one before has passed flow control. */
   clientStream(messages: number): Promise<void>;
   /** One call that sends so many messages, each when the one before has come back. */
   pingPong(messages: number): Promise<void>;
