@@ -1,5 +1,6 @@
-// `npm test`: lint, build, tests with coverage, the published build and the checks on it, in this order, all of them even
-// after one has failed. The last line is `N passed, N failed`; a step that fails without a failed test counts as one.
+// `npm test`: lint, build, tests with coverage, the published build, the checks on it and programs of its users, in this
+// order, all of them even after one has failed. The last line is `N passed, N failed`; a step that fails without a failed
+// test counts as one.
 import { spawn } from 'node:child_process';
 import { rmSync } from 'node:fs';
 
@@ -27,6 +28,7 @@ if (results.every((result) => result.name !== 'build' || result.ok)) {
   results.push(await runStep('test', 'coverage:only'));
   results.push(await runStep('published build', 'build:dist'));
   results.push(await runStep('check', 'check'));
+  results.push(await runStep('consumers', 'check:consumers'));
 }
 
 const broken = results.filter((result) => !result.ok);
