@@ -4,8 +4,24 @@ import { assert, suite, within } from './support/suite.ts';
 
 const test = suite('README');
 
-test('the service, the call and the reactors run as they stand', { timeoutMs: 60_000 }, async () => {
-  assert.is(await within(50_000, runPage('README.md'), 'the snippets'), '3\n2\n1\nOK\nMendham\nWhippany\nOK\n');
+const PRINTED = [
+  'hello, Ada',
+  '3',
+  '2',
+  '1',
+  'StatusError: INVALID_ARGUMENT: who? (demo.Launch/Greet, before any response)',
+  'is anyone there?',
+  '3',
+  '2',
+  '1',
+  'OK',
+  'Mendham',
+  'Whippany',
+  'OK',
+];
+
+test('the quick start, the promises, the calls and the reactors run as they stand', { timeoutMs: 60_000 }, async () => {
+  assert.equal((await within(50_000, runPage('README.md'), 'the snippets')).split('\n'), [...PRINTED, '']);
 });
 
 test.run();
