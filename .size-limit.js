@@ -7,5 +7,6 @@ function modifyEsbuildConfig(config) {
 export default [
   { name: 'client only', path: 'scripts/size/client.js', limit: '60 kB' },
   { name: 'server only', path: 'scripts/size/server.js', limit: '46 kB' },
-  { name: 'client and server', path: 'scripts/size/everything.js', limit: '98 kB' },
+  { name: 'client and server with promises', path: 'scripts/size/promises.js', limit: '98 kB' },
+  { name: 'everything', path: 'scripts/size/everything.js', limit: '122 kB' },
 ].map((entry) => ({ ...entry, brotli: false, gzip: false, modifyEsbuildConfig }));

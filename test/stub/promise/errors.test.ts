@@ -1,5 +1,4 @@
 /** StatusErrors of the promise style: which call they are of, what led to them, and where in the user's code they arose. */
-import { basename } from 'node:path';
 import { createChannel } from '../../../src/channel/create-channel.ts';
 import { ChannelCredentials } from '../../../src/credentials/channel-credentials.ts';
 import { createClient } from '../../../src/stub/client.ts';
@@ -162,7 +161,7 @@ test('a peer that falls silent amid a call: the deadline ends it, and says that 
 
 // ---- where it arose ----
 
-const HERE = basename(import.meta.url);
+const HERE = 'test/stub/promise/errors.test.';
 
 /** The functions of this file that an error's stack names. */
 function functionsIn({ stack = '' }: Error): string[] {

@@ -24,7 +24,7 @@ async function promisesOf(act: () => PromiseLike<unknown>): Promise<ReadonlyMap<
   hook.disable();
   const counts = new Map<string, number>();
   for (const stack of stacks) {
-    const file = /\/src\/([\w/-]+)\.js/.exec(stack)?.[1] ?? 'the test';
+    const file = /\/src\/([\w/-]+)\.[jt]s/.exec(stack)?.[1] ?? 'the test';
     counts.set(file, (counts.get(file) ?? 0) + 1 / RUNS);
   }
   return counts;
