@@ -82,7 +82,7 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
   }
 
   cancel(reason?: unknown): void {
-    if (this.#status === null) this.call.cancel('the client cancelled the call', reason);
+    this.call.cancel('the client cancelled the call', reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

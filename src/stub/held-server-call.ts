@@ -1,7 +1,7 @@
 /**
- * HeldServerCall: the call that a handler is given under an async interceptor: what it sends goes out at once, its close does
- * not. Above: handlers. Below: the ServerCall; HandlerOwner hears of the close. Holds: the local order of a handler's
- * calls is enforced as ever, also when the call below has been closed without it; what it says then is dropped.
+ * HeldServerCall: the call that a handler is given under an async interceptor: what it sends goes out at once, its close
+ * does not. Above: handlers. Below: the ServerCall; HandlerOwner hears of the close. Holds: the local order of a handler's
+ * calls is enforced as ever, also when the call below was closed without it; what it says then is dropped.
  *
  *   open ─sendHeaders→ headers-sent ─close→ closed      (what the handler did: which methods are legal)
  *     └──────────────────close────────────────┘

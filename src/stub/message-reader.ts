@@ -4,8 +4,8 @@
  * asked for ahead of the reader, never more, so a reader that is slow is felt by the sender; a reader that leaves, in
  * whatever way, ends the reading at once, and hears of nothing any more.
  *
- *   open ─onEnd→ ending ─(last message read, drop)→ ended
- *    └──────────────return, throw────────────────────→ left
+ *   open ─onEnd→ ended ─return, throw→ left       (what came before the end may still be read)
+ *    └───────────return, throw──────────↑
  */
 
 /** Where messages come from. */
@@ -27,7 +27,7 @@ const DONE: IteratorReturnResult<undefined> = Object.freeze({ done: true, value:
 export class MessageReader<T> implements AsyncIterableIterator<T, undefined, undefined> {
   readonly #source: MessageSource;
   readonly #prefetch: number;
-  #state: 'open' | 'ending' | 'ended' | 'left' = 'open';
+  #state: 'open' | 'ended' | 'left' = 'open';
   #unread: T[] = [];
   readonly #waiting: ((handed: Handed<T>) => void)[] = [];
 
@@ -58,14 +58,13 @@ export class MessageReader<T> implements AsyncIterableIterator<T, undefined, und
   /** No message will come. */
   onEnd(): void {
     if (this.#state !== 'open') return;
-    this.#state = this.#unread.length > 0 ? 'ending' : 'ended';
+    this.#state = 'ended';
     for (const reader of this.#waiting.splice(0)) reader(null);
   }
 
   /** What has come and was not read is not wanted any more. */
   drop(): void {
     this.#unread = [];
-    if (this.#state === 'ending') this.#state = 'ended';
   }
 
   /** The next message. Several may be asked for at once; they are given in order. */
@@ -81,8 +80,7 @@ export class MessageReader<T> implements AsyncIterableIterator<T, undefined, und
   #take(): Handed<T> {
     if (this.#unread.length === 0) return null;
     const message = this.#unread.shift() as T;
-    if (this.#state === 'ending' && this.#unread.length === 0) this.#state = 'ended';
-    if (this.#state === 'open' && this.#prefetch > 0) this.#source.requestOne();
+    if (this.#state === 'open') this.#source.requestOne();
     return { message };
   }
 
@@ -106,11 +104,11 @@ export class MessageReader<T> implements AsyncIterableIterator<T, undefined, und
   }
 
   #leave(cause: unknown): void {
-    const wasEarly = this.#state === 'open' || this.#state === 'ending';
+    const wasOpen = this.#state === 'open';
     this.#state = 'left';
     this.#unread = [];
     for (const reader of this.#waiting.splice(0)) reader(null);
-    if (wasEarly) this.#source.onAbandoned(cause);
+    if (wasOpen) this.#source.onAbandoned(cause);
   }
 
   [Symbol.asyncIterator](): this {

@@ -49,11 +49,8 @@ export class MessageWriter<T> {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /**
-   * Sends what an iterable gives, until its end or the call's. True if all was sent. Rejects with what the iterable
-   * throws.
-   */
-  async sendAll(messages: Messages<T>): Promise<boolean> {
+  /** Sends what an iterable gives, until its end or the call's. Rejects with what the iterable throws. */
+  async sendAll(messages: Messages<T>): Promise<void> {
     const iterator = Symbol.asyncIterator in messages ? messages[Symbol.asyncIterator]() : messages[Symbol.iterator]();
     this.#pulled = iterator;
     while (this.#isReady() || (await this.#ready())) {
@@ -63,8 +60,7 @@ export class MessageWriter<T> {
         // A promise only where the iterable makes one.
         const next = 'then' in given ? await given : given;
         isLast = next.done === true;
-        if (this.#isEnded) return false;
-        if (next.done === true) return true;
+        if (next.done === true || this.#isEnded) return;
         this.#sink.sendMessage(next.value);
       } finally {
         // What has ended or thrown is not told to stop.
@@ -72,7 +68,6 @@ export class MessageWriter<T> {
       }
     }
     this.#stopPulling();
-    return false;
   }
 
   #stopPulling(): void {

@@ -33,7 +33,8 @@ export class RequestWriter<Req> extends MessageWriter<Req> {
   /** Sends what `requests` give, and closes. Never rejects: what they throw cancels the call, as its cause. */
   async sendFrom(requests: Messages<Req>): Promise<void> {
     try {
-      if (await this.sendAll(requests)) this.close();
+      await this.sendAll(requests);
+      this.close();
     } catch (error) {
       this.#call.cancel('the iterable of requests threw', error);
     }

@@ -7,7 +7,6 @@
 import type { Channel } from '../call/channel.ts';
 import type { ClientCall } from '../call/client-call.ts';
 import type { MethodDescriptor } from '../values/method.ts';
-import type { Status } from '../values/status.ts';
 import type { DuplexCall, ResponseStream } from './call-objects.ts';
 import { CallRecord } from './call-record.ts';
 import { type CallSettings, callOptionsOf, headersOf } from './call-settings.ts';
@@ -83,9 +82,9 @@ class StreamCall<Req, Res> extends CallRecord<Req, Res> implements DuplexCall<Re
     this.writer.onEnd();
   }
 
-  protected onEnded(status: Status): void {
+  protected onEnded(): void {
     this.writer.onEnd();
-    if (!status.isOk && this.#isGivenUp()) this.reader.drop();
+    if (this.#isGivenUp()) this.reader.drop();
     this.reader.onEnd();
   }
 

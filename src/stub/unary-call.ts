@@ -59,10 +59,6 @@ class Upload<Req, Res> extends ResponseRecord<Req, Res> implements UploadCall<Re
     this.writer.onReady();
   }
 
-  override onClosing(): void {
-    this.writer.onEnd();
-  }
-
   protected override onEnded(): void {
     this.writer.onEnd();
   }

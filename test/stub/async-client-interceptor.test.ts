@@ -1,4 +1,4 @@
-/** asyncClientInterceptor: what the function may do before the call, with it and after it, and what the caller sees of that. */
+/** asyncClientInterceptor: what the function may do before the call, with it and after it, and what the caller sees. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { getEventListeners } from 'node:events';
 import { CallOptions } from '../../src/call/call-options.ts';
@@ -627,7 +627,7 @@ test('many calls on one signal are no leak, and no warning says so', async () =>
   assert.equal(warnings, []);
 });
 
-test('a deadline that has passed, or a signal that was aborted, ends the call unless next() was called at once', async () => {
+test('a deadline that has passed, or an aborted signal, ends the call unless next() was called at once', async () => {
   const clock = new WoundClock();
   const passed = CallOptions.DEFAULT.withDeadline(Deadline.after(-1, clock));
   const aborted = CallOptions.DEFAULT.withSignal(AbortSignal.abort(new Error('before')));
@@ -717,6 +717,19 @@ test('a cancel wins until onClose has begun', async () => {
   made.call.cancel('too late');
   await turns();
   assert.equal(made.listener.names, ['close']);
+});
+
+test('a cancel wins also over a function that has just ended before its call', async () => {
+  const { call, listener, transport } = startByHand(async (_method, _call, next) => {
+    void next();
+    await null;
+    return { trailers: new Metadata({ a: 'b' }) };
+  });
+  while (!transport.last.said.includes('cancel CANCELLED')) await null;
+  assert.equal(listener.names, []);
+  listener.forbid(() => call.cancel('just in time'));
+  const { status, trailers } = await listener.closed;
+  assert.equal([status.toString(), trailers.size], ['CANCELLED: just in time', 0]);
 });
 
 test('what was on its way when the call was cancelled is dropped', async () => {

@@ -1,6 +1,6 @@
 /**
- * Async interceptors at both ends of calls of every kind and style, over both transports, and with grpc-js as the other end: they
- * change nothing but what they say.
+ * Async interceptors at both ends of calls of every kind and style, over both transports, and with grpc-js as the other
+ * end: they change nothing but what they say.
  */
 import type { ClientInterceptor } from '../../src/call/client-interceptor.ts';
 import type { ServerInterceptor } from '../../src/call/server-interceptor.ts';
@@ -59,7 +59,7 @@ function guarding(token: string, notes: string[] = []): ServerInterceptor {
 
 for (const transport of TRANSPORTS) {
   for (const [face, service] of Object.entries(SERVICES)) {
-    test(`${transport}: ${face} at the server, every style at the client: the outcome is that of no interceptor`, async () => {
+    test(`${transport}: ${face} at the server, every style at the client: as without interceptors`, async () => {
       const atClient: string[] = [];
       const atServer: string[] = [];
       await using plain = await TextPair.open({ service: service(), transport });

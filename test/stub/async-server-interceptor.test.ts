@@ -344,7 +344,7 @@ test('returning an end without next() ends the call OK; returning nothing is a m
 });
 
 for (const transport of TRANSPORTS) {
-  test(`${transport}: a function that ends the call before the handler: that is cancelled, and may go on in its order`, async () => {
+  test(`${transport}: a handler whose call is ended without it is cancelled, and may go on in its order`, async () => {
     const gate = new Gate();
     await using pair = await openWith(
       async (_call, next) => {
@@ -773,7 +773,7 @@ test('a handler that cancels its call: next() rejects with its reason', async ()
 });
 
 for (const transport of TRANSPORTS) {
-  test(`${transport}: a cancel behind the close counts if it was the handler's close, and not if it was the function's`, async () => {
+  test(`${transport}: a cancel behind the handler's own close counts, behind the function's it does not`, async () => {
     for (const isCutOff of [false, true]) {
       const gate = new Gate();
       await using pair = await openWith(

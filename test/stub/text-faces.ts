@@ -1,7 +1,7 @@
 /**
- * The service `test.Text` served in every style, and called in every style, with the same outcome: what stands between the two
- * ends must not change it. Above: tests of async interceptors. Below: ServerCall, implement, callbackService; ClientCall,
- * createClient, newStub.
+ * The service `test.Text` served in every style, and called in every style, with the same outcome: what stands between
+ * the two ends must not change it. Above: tests of async interceptors. Below: ServerCall, implement, callbackService;
+ * ClientCall, createClient, newStub.
  */
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { Channel } from '../../src/call/channel.ts';
