@@ -1,19 +1,23 @@
 /**
- * Both faces against each other: one call of each kind from ClientCall to reactors, and one of each from reactors to
- * ServerCall, side by side. Above: demo.ts. Below: the client of either face.
+ * The faces against each other: one call of each kind from ClientCall to reactors, one of each from reactors to
+ * ServerCall, and one of each from promises to reactors, side by side. Above: demo.ts. Below: the client of each face.
  */
-import type { Channel, Status } from '../../src/index.ts';
+import { type Channel, Status } from '../../src/index.ts';
 import { RouteGuideClient as ReactorClient } from '../route-guide-reactors/client.ts';
 import { type NoteInit, type Outcome, type PointInit, RouteGuideClient } from './client.ts';
 import type { Feature, RouteSummary } from './gen/route_guide_pb.ts';
+import { makeJourney } from './promise-client.ts';
 import { formatCount, formatStatus, printHeading, printTable } from './screen.ts';
 import { AROUND_LISBON, LISBON } from './tour.ts';
 
-/** Where the tour leaves none: each server is asked about its notes for the first time. */
-const NOTES: readonly NoteInit[] = ['a note', 'another note', 'a third note', 'a fourth note'].map((message) => ({
-  message,
-  location: LISBON,
-}));
+/** Where nobody else leaves any: each client asks for the first time about notes at its place. */
+function notesAt(location: PointInit): NoteInit[] {
+  const messages = ['a note', 'another note', 'a third note', 'a fourth note'];
+  return messages.map((message) => ({ message, location }));
+}
+
+const NOTES = notesAt(LISBON);
+const NOTES_NEARBY = notesAt({ ...LISBON, longitude: 0 });
 
 /** What came of one call of each kind. */
 interface Glance {
@@ -23,13 +27,17 @@ interface Glance {
   readonly chatted: { readonly status: Status; readonly count: number };
 }
 
-/** Makes four calls each way; true if all of them ended OK. `toCalls` leads to ServerCall, `toReactors` to reactors. */
+/** Makes four calls three ways; true if all of them ended OK. `toCalls` leads to ServerCall, `toReactors` to reactors. */
 export async function showFaces(toCalls: Channel, toReactors: Channel): Promise<boolean> {
-  const glances = [await glanceByCalls(toReactors), await glanceByReactors(toCalls)];
-  printHeading('Reactors', "gRPC C++'s callback API, at one end of the calls and then at the other");
+  const glances = [
+    await glanceByCalls(toReactors),
+    await glanceByReactors(toCalls),
+    await glanceByPromises(toReactors),
+  ];
+  printHeading('Faces', "grpc-java's calls, gRPC C++'s reactors and promises, with each other");
   const row = (label: string, cell: (glance: Glance) => string): string[] => [label, ...glances.map(cell)];
   printTable([
-    ['', 'ClientCall to reactors', 'reactors to ServerCall'],
+    ['', 'ClientCall to reactors', 'reactors to ServerCall', 'promises to reactors'],
     row('GetFeature', ({ found }) => found.message?.name ?? 'no answer'),
     row('ListFeatures', ({ listed }) => `${formatCount(listed.count)} features`),
     row('RecordRoute', ({ recorded }) => formatSummary(recorded.message)),
@@ -67,6 +75,17 @@ async function glanceByReactors(channel: Channel): Promise<Glance> {
     listed: { status, count: features.length },
     recorded,
     chatted: { status: chatted.status, count: chatted.notes.length },
+  };
+}
+
+async function glanceByPromises(channel: Channel): Promise<Glance> {
+  const { found, listed, recorded, chatted } = await makeJourney(channel, LISBON, AROUND_LISBON, NOTES_NEARBY);
+  const status = Status.OK;
+  return {
+    found: { status, message: found },
+    listed: { status, count: listed.length },
+    recorded: { status, message: recorded },
+    chatted: { status, count: chatted.length },
   };
 }
 
