@@ -32,8 +32,8 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
     this.#settings = settings;
   }
 
-  /** The call is over; `status` is what its users are shown. Once. */
-  protected abstract onEnded(status: Status): void;
+  /** The call is over. Once. */
+  protected abstract onEnded(): void;
 
   /** The status that counts, where it is not the call's own. */
   protected settle(status: Status): Status {
@@ -54,7 +54,7 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
   override onClose(status: Status, trailers: Metadata): void {
     this.#trailers = trailers;
     this.#status = this.settle(outcomeOf(status));
-    this.onEnded(this.#status);
+    this.onEnded();
     for (const tell of this.#onHeaders.splice(0)) tell();
     for (const tell of this.#onEnd.splice(0)) tell();
     this.#settings.onTrailers?.(trailers);

@@ -7,6 +7,7 @@ import { thrownBy } from '../../call/call-pair.ts';
 import { TEXT_METHODS, UNREADABLE, UNWRITABLE } from '../../reactor/reactor-pair.ts';
 import { assert, suite } from '../../support/suite.ts';
 import { ECHO, errorOf, Gate, listOf, PromisePair, soon, TRANSPORTS, turns } from './promise-pair.ts';
+import { RawPeer } from './raw-peer.ts';
 
 const test = suite('call objects');
 
@@ -258,6 +259,31 @@ for (const transport of TRANSPORTS) {
     assert.is(await soon(call.status), Status.OK);
   });
 
+  test(`${transport}: a second closeSend does nothing, and after a cancel closeSend and send are calm`, async () => {
+    await using pair = await PromisePair.open(ECHO, { transport });
+    const twice = pair.client.write();
+    twice.closeSend();
+    twice.closeSend();
+    assert.is(await soon(twice.response), '');
+    for (const call of [pair.client.write(), pair.client.bidi()]) {
+      call.cancel();
+      assert.is(await soon(call.send('late')), false);
+      call.closeSend();
+      assert.is((await soon(call.status)).code, Code.CANCELLED);
+    }
+  });
+
+  test(`${transport}: a stream without messages that ends well has headers and trailers`, async () => {
+    await using pair = await PromisePair.open({ read: () => [] }, { transport });
+    const events: string[] = [];
+    const stream = pair.client.read('a', {
+      onHeaders: () => void events.push('headers'),
+      onTrailers: () => void events.push('trailers'),
+    });
+    assert.equal(await soon(listOf(stream)), []);
+    assert.equal(events, ['headers', 'trailers']);
+  });
+
   test(`${transport}: sends that wait for a slow reader are answered false when the call ends`, async () => {
     const answer = new Gate();
     await using pair = await PromisePair.open(
@@ -338,5 +364,19 @@ for (const transport of TRANSPORTS) {
     assert.is((await errorOf(response)).code, Code.NOT_FOUND);
   });
 }
+
+test('a server that has ended the call takes no message, though its own wait to be read', async () => {
+  await using raw = await RawPeer.open();
+  const call = raw.client.bidi({ prefetch: 0 });
+  const served = await raw.call();
+  served.headers();
+  served.message('one');
+  served.end(0);
+  await served.peer.roundTrip();
+  assert.is(await soon(call.send('late')), false);
+  call.closeSend();
+  assert.equal(await soon(listOf(call)), ['one']);
+  assert.ok((await soon(call.status)).isOk);
+});
 
 test.run();

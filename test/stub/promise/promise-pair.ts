@@ -17,7 +17,7 @@ import { StatusError } from '../../../src/values/status-error.ts';
 import { TEXT_METHODS, type TextMethods } from '../../reactor/reactor-pair.ts';
 import { within } from '../../support/within.ts';
 
-export const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 5_000;
 
 export type Transport = 'in-process' | 'http2';
 export const TRANSPORTS: readonly Transport[] = ['in-process', 'http2'];
