@@ -32,6 +32,16 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
     this.#settings = settings;
   }
 
+  /** Sends the only message of a call. An interceptor that refuses it ends the call, which tells of it. */
+  sendOnly(request: Req): void {
+    try {
+      this.call.sendMessage(request);
+      this.call.halfClose();
+    } catch (error) {
+      this.call.cancel('the request was refused', error);
+    }
+  }
+
   /** The call is over. Once. */
   protected abstract onEnded(): void;
 

@@ -40,12 +40,6 @@ class StreamCall<Req, Res> extends CallRecord<Req, Res> implements DuplexCall<Re
     this.reader.start();
   }
 
-  /** Sends the only message of a server-streaming method. */
-  sendOnly(request: Req): void {
-    this.call.sendMessage(request);
-    this.writer.close();
-  }
-
   requestOne(): void {
     this.call.request(1);
   }

@@ -93,11 +93,9 @@ export async function callUnary<Req, Res>(
   request: Req,
   settings: CallSettings,
 ): Promise<Res> {
-  const call = channel.newCall(method, callOptionsOf(settings));
-  const record = new ResponseRecord(call, method, settings);
+  const record = new ResponseRecord(channel.newCall(method, callOptionsOf(settings)), method, settings);
   record.start(settings);
-  call.sendMessage(request);
-  call.halfClose();
+  record.sendOnly(request);
   await record.ended();
   return record.result();
 }
