@@ -1,9 +1,11 @@
 /**
  * HandledCall: one call under a handler in the promise style. Above: implement.ts makes one for each call. Below: the
  * ServerCall, whose listener it is; MessageReader, MessageWriter. Holds: every call is closed once, whatever the handler does;
- * what it throws is a status, never an unhandled rejection; its response iterable is pulled only while the call is ready.
+ * what it throws is a status, never an unhandled rejection; its response iterable is pulled only while the call is ready; all
+ * of it runs in the async context in which it was asked for, so what interceptors keep in an AsyncLocalStorage is there.
  * Source: io.grpc.stub.ServerCalls.
  */
+import { AsyncResource } from 'node:async_hooks';
 import { type ServerCall, ServerCallListener } from '../call/server-call.ts';
 import { IllegalStateError } from '../values/illegal-state-error.ts';
 import type { Metadata } from '../values/metadata.ts';
@@ -25,6 +27,7 @@ abstract class HandledCall extends ServerCallListener<unknown> implements Messag
   protected readonly context: HandlerContext;
   readonly #handler: AnyHandler;
   readonly #writer: MessageWriter<unknown>;
+  readonly #asyncContext = new AsyncResource('HalfcloseHandledCall', { requireManualDestroy: true });
   #isOver = false;
 
   constructor(call: ServerCall<unknown, unknown>, metadata: Metadata, handler: AnyHandler) {
@@ -45,7 +48,11 @@ abstract class HandledCall extends ServerCallListener<unknown> implements Messag
   }
 
   /** Runs the handler and sees the call to its end. */
-  protected async run(input: unknown): Promise<void> {
+  protected run(input: unknown): void {
+    void this.#asyncContext.runInAsyncScope(this.#handle, this, input);
+  }
+
+  async #handle(input: unknown): Promise<void> {
     try {
       // Awaited even where an iterable is due: what is given by mistake may be a promise that rejects.
       const output = await this.#handler(input, this.context);
@@ -84,13 +91,18 @@ abstract class HandledCall extends ServerCallListener<unknown> implements Messag
   }
 
   override onComplete(): void {
+    if (this.#isOver) this.#asyncContext.emitDestroy();
     // An interceptor has closed the call: for the handler it was cancelled.
-    if (!this.#isOver) this.onCancel();
-    this.#writer.onEnd();
+    else this.onCancel();
   }
 
   override onCancel(): void {
     this.#isOver = true;
+    this.#asyncContext.runInAsyncScope(this.#tellCancelled, this);
+    this.#asyncContext.emitDestroy();
+  }
+
+  #tellCancelled(): void {
     cancelContext(this.context);
     this.#writer.onEnd();
   }
@@ -112,7 +124,7 @@ export class SingleRequestCall extends HandledCall {
   }
 
   override onHalfClose(): void {
-    if (this.#requests.length === 1) void this.run(this.#requests[0]);
+    if (this.#requests.length === 1) this.run(this.#requests[0]);
     else this.#refuse('the client sent no request');
     this.#requests = [];
   }
@@ -130,7 +142,7 @@ export class RequestStreamCall extends HandledCall implements MessageSource {
     super(call, metadata, handler);
     this.#reader = new MessageReader<unknown>(this, PREFETCH);
     this.#reader.start();
-    void this.run(this.#reader);
+    this.run(this.#reader);
   }
 
   requestOne(): void {
