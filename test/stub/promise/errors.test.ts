@@ -65,6 +65,33 @@ test('an error after the headers says so, and one without a connection has no pe
   }
 });
 
+for (const transport of TRANSPORTS) {
+  test(`${transport}: messages ahead of an error all arrive, however slow their reader`, async () => {
+    await using pair = await PromisePair.open(
+      {
+        *read() {
+          yield* ['one', 'two', 'three'];
+          throw new StatusError(Status.DATA_LOSS);
+        },
+      },
+      { transport },
+    );
+    for (const prefetch of [0, 1, 2, 10]) {
+      for (let pause = 0; pause < 5; pause += 1) {
+        const texts: string[] = [];
+        const reading = (async (): Promise<void> => {
+          for await (const text of pair.client.read('a', { prefetch })) {
+            texts.push(text);
+            await turns(pause);
+          }
+        })();
+        assert.is((await errorOf(reading)).code, Code.DATA_LOSS);
+        assert.equal(texts, ['one', 'two', 'three']);
+      }
+    }
+  });
+}
+
 test('a lost connection is UNAVAILABLE behind the messages that came', async () => {
   await using raw = await RawPeer.open();
   const stream = raw.client.read('a');
