@@ -3,6 +3,9 @@
  * operation takes amortised constant time.
  */
 
+/** What a payload weighs beside its own bytes, so that empty ones fill a queue too: as much as HTTP/2's frame prefix. */
+const PREFIX_BYTES = 5;
+
 /** Where the part that was taken out is cut off. */
 const SPENT_LIMIT = 64;
 
@@ -18,14 +21,14 @@ export class PayloadQueue {
     return this.#payloads.length - this.#spent;
   }
 
-  /** How many bytes they are. */
+  /** How many bytes they are, with five more for each. */
   get bytes(): number {
     return this.#bytes;
   }
 
   push(payload: Uint8Array): void {
     this.#payloads.push(payload);
-    this.#bytes += payload.length;
+    this.#bytes += PREFIX_BYTES + payload.length;
   }
 
   /** Takes out the first, or null. */
@@ -33,7 +36,7 @@ export class PayloadQueue {
     const payload = this.#payloads[this.#spent];
     if (payload === undefined) return null;
     this.#spent += 1;
-    this.#bytes -= payload.length;
+    this.#bytes -= PREFIX_BYTES + payload.length;
     if (this.#spent === this.#payloads.length) {
       this.clear();
     } else if (this.#spent >= SPENT_LIMIT && this.#spent * 2 >= this.#payloads.length) {
