@@ -158,7 +158,7 @@ export abstract class CheckedForwardingClientCall<Req, Res> extends ForwardingCl
     try {
       this.checkedStart(listener, headers);
     } catch (thrown) {
-      this.delegate = new FailedClientCall(Status.from(thrown), trailersFrom(thrown));
+      this.delegate = new FailedClientCall(Status.ofFailure(thrown), trailersFrom(thrown));
       this.delegate.start(listener, headers);
     }
   }

@@ -81,12 +81,7 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
       this.#listener = listener as ServerCallListener<Req>;
     } catch (error) {
       this.reportFailure(error);
-      const status = Status.from(error);
-      // A handler that failed with OK has still failed.
-      this.#stream.close(
-        status.isOk ? Status.UNKNOWN.withDescription(status.description) : status,
-        trailersFrom(error),
-      );
+      this.#stream.close(Status.ofFailure(error), trailersFrom(error));
     }
   }
 
@@ -249,6 +244,6 @@ class StreamServerCall<Req, Res> extends ServerCall<Req, Res> implements ServerS
 }
 
 function serializationStatus(error: unknown): Status {
-  if (statusBearer(error) !== null) return Status.from(error);
+  if (statusBearer(error) !== null) return Status.ofFailure(error);
   return Status.INTERNAL.withDescription('Internal error so cancelling stream.').withCause(error);
 }

@@ -113,13 +113,7 @@ function invoke(invocation: Invocation, request: unknown): ServerRpc<unknown, un
     closeUnbound(invocation, Status.UNIMPLEMENTED, new Metadata());
   } catch (error) {
     call.reportFailure(error);
-    const status = Status.from(error);
-    // A handler that failed with OK has still failed.
-    closeUnbound(
-      invocation,
-      status.isOk ? Status.UNKNOWN.withDescription(status.description) : status,
-      trailersFrom(error),
-    );
+    closeUnbound(invocation, Status.ofFailure(error), trailersFrom(error));
   }
   return null;
 }

@@ -60,7 +60,7 @@ export class UnaryCallback<Req, Res> implements ClientCallListener<Res>, Context
 
   /** An interceptor threw, or has cancelled the call, which then refuses the rest: that ends the RPC, and throws no further. */
   #onCallThrew(error: unknown): void {
-    if (this.#call === null) process.nextTick(tellClosed, this, Status.from(error), trailersFrom(error));
+    if (this.#call === null) process.nextTick(tellClosed, this, Status.ofFailure(error), trailersFrom(error));
     else this.#call.cancel('an interceptor threw', error);
   }
 

@@ -191,7 +191,7 @@ export class Server {
     } catch (thrown) {
       // A fallback registry is the user's code.
       reportFailure(this.#callConfig.onHandlerError, thrown, path);
-      status = Status.from(thrown);
+      status = Status.ofFailure(thrown);
     }
     stream.close(status, new Metadata());
     return null;

@@ -26,7 +26,6 @@ import { addPermits, checkPermitCount } from '../values/permits.ts';
 import { Status, statusBearer } from '../values/status.ts';
 import { StatusError, trailersFrom } from '../values/status-error.ts';
 import { type CallAbove, CallBelow, type CallEnd, type Ending } from './call-below.ts';
-import { failed } from './handler-failure.ts';
 
 /** A call before it is made, as an interceptor sees it. */
 export interface OutgoingCall {
@@ -305,7 +304,7 @@ function defined({ callOptions, metadata }: NextOptions = {}): Partial<OutgoingC
 /** How a call ends whose function threw. */
 function failureOf(thrown: unknown): Status {
   if (statusBearer(thrown) === null) return Status.UNKNOWN.withDescription('an interceptor failed').withCause(thrown);
-  return failed(Status.from(thrown));
+  return Status.ofFailure(thrown);
 }
 
 const LATE: Status = Status.DEADLINE_EXCEEDED.withDescription('deadline exceeded in an interceptor');

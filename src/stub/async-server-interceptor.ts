@@ -20,7 +20,7 @@ import type { MethodDescriptor } from '../values/method.ts';
 import { Status } from '../values/status.ts';
 import { StatusError, trailersFrom } from '../values/status-error.ts';
 import { cancelContext, HandlerContext } from './handler-context.ts';
-import { failed, isForPeer } from './handler-failure.ts';
+import { isForPeer } from './handler-failure.ts';
 import { type HandlerOwner, HeldServerCall } from './held-server-call.ts';
 
 /** A call before its handler, as an interceptor sees it. */
@@ -129,7 +129,7 @@ class AroundHandler<Req, Res> extends ServerCallListener<Req> implements Handler
     // A function that gives up because its call has failed has nothing to tell.
     if (this.#state === 'over') return;
     if (isForPeer(error)) {
-      this.#close(failed(Status.from(error)), trailersFrom(error));
+      this.#close(Status.ofFailure(error), trailersFrom(error));
     } else {
       this.#call.reportFailure(error);
       this.#close(Status.UNKNOWN.withCause(error), new Metadata());
@@ -179,7 +179,7 @@ class AroundHandler<Req, Res> extends ServerCallListener<Req> implements Handler
       this.#listener = listener as ServerCallListener<Req>;
     } catch (error) {
       this.#listener = new ServerCallListener();
-      this.#handlerThrew(error, failed(Status.from(error)), trailersFrom(error));
+      this.#handlerThrew(error, Status.ofFailure(error), trailersFrom(error));
     }
     this.#tellAll(this.#listener);
   }

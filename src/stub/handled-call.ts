@@ -12,7 +12,7 @@ import type { Metadata } from '../values/metadata.ts';
 import { Status } from '../values/status.ts';
 import { trailersFrom } from '../values/status-error.ts';
 import { cancelContext, HandlerContext, openContext } from './handler-context.ts';
-import { failed, isForPeer } from './handler-failure.ts';
+import { isForPeer } from './handler-failure.ts';
 import { MessageReader, type MessageSource } from './message-reader.ts';
 import { type MessageSink, type Messages, MessageWriter } from './message-writer.ts';
 
@@ -81,9 +81,9 @@ abstract class HandledCall extends ServerCallListener<unknown> implements Messag
     // A handler that gives up because its call has failed has nothing to tell.
     if (this.#isOver) return;
     if (!isForPeer(error)) this.call.reportFailure(error);
-    const status = isForPeer(error) ? Status.from(error) : Status.UNKNOWN.withCause(error);
+    const status = isForPeer(error) ? Status.ofFailure(error) : Status.UNKNOWN.withCause(error);
     const trailers = isForPeer(error) ? this.context.trailers.merge(trailersFrom(error)) : this.context.trailers;
-    this.close(failed(status), trailers);
+    this.close(status, trailers);
   }
 
   override onReady(): void {

@@ -1,17 +1,12 @@
 /**
  * What becomes of an error that a handler, or what stands around it, has thrown. Above: handled-call.ts,
- * async-server-interceptor.ts. Below: Status. Holds: a client is told what was meant for it, and no more.
+ * async-server-interceptor.ts. Below: StatusError. Holds: a client is told what was meant for it, and no more.
  */
-import { Status, statusBearer } from '../values/status.ts';
+import { statusBearer } from '../values/status.ts';
 import { StatusError } from '../values/status-error.ts';
 
 /** Whether an error is a status that was made for the client, not that of another call. */
 export function isForPeer(error: unknown): boolean {
   const bearer = statusBearer(error);
   return bearer !== null && !(bearer instanceof StatusError && bearer.call !== null);
-}
-
-/** The status of what has failed: OK is UNKNOWN then. */
-export function failed(status: Status): Status {
-  return status.isOk ? Status.UNKNOWN.withDescription(status.description) : status;
 }

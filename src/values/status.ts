@@ -145,6 +145,12 @@ export class Status {
     if (status instanceof Status) return status;
     return Status.fromCode(status.code).withDescription(status.description).withCause(thrown);
   }
+
+  /** As from, for what has failed by throwing: a thrown OK is UNKNOWN, with the same description. */
+  static ofFailure(thrown: unknown): Status {
+    const status = Status.from(thrown);
+    return status.isOk ? Status.UNKNOWN.withDescription(status.description).withCause(thrown) : status;
+  }
 }
 
 /** An error that carries a status: a StatusError of this or of another copy of the package. */

@@ -235,4 +235,12 @@ test('codes are numbers with names, to the compiler too', () => {
   assert.ok(new Status(Code.OK, null, undefined));
 });
 
+test('what has failed by throwing OK has still failed', () => {
+  assert.is(Status.ofFailure(new StatusError(Status.OK.withDescription('fine'))).toString(), 'UNKNOWN: fine');
+  assert.is(Status.ofFailure(new StatusError(Status.ABORTED)), Status.ABORTED);
+  const error = new Error('secret');
+  assert.is(Status.ofFailure(error).toString(), 'UNKNOWN');
+  assert.is(Status.ofFailure(error).cause, error);
+});
+
 test.run();
