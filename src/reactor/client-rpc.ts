@@ -189,7 +189,7 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
 
   /** An interceptor threw, or has cancelled the call, which then refuses the rest: that ends the RPC, and throws no further. */
   #onCallThrew(error: unknown): void {
-    if (this.#call === null) this.#close(Status.from(error), trailersFrom(error));
+    if (this.#call === null) this.#close(Status.ofFailure(error), trailersFrom(error));
     else this.#cancel(this.#call, 'an interceptor threw', error);
   }
 
@@ -217,8 +217,12 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
     if (options?.lastMessage === true) this.#writesClosed = true;
     this.begin();
     this.enter();
-    this.#unsent = { message, options };
-    this.#writeWhenOpen();
+    if (this.#call !== null && this.#state === 'open' && this.#closing === null) {
+      this.#tryWrite(this.#call, message, options);
+    } else {
+      this.#unsent = { message, options };
+      this.#writeWhenOpen();
+    }
     this.leave();
   }
 
@@ -249,10 +253,18 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
     }
   }
 
+  #tryWrite(call: ClientCall<Req, Res>, message: Req, options: WriteOptionsInit | undefined): void {
+    try {
+      this.#issueWrite(call, message, options);
+    } catch (error) {
+      this.#onCallThrew(error);
+    }
+  }
+
   #issueWrites(call: ClientCall<Req, Res>): void {
     // Asked for first: a write that is done once it is buffered answers both.
     const isLast = this.#writesDone === 'out';
-    if (this.#unsent !== null) this.#issueWrite(call, this.#unsent);
+    if (this.#unsent !== null) this.#issueWrite(call, this.#unsent.message, this.#unsent.options);
     if (isLast) this.#issueWritesDone(call);
   }
 
@@ -292,7 +304,7 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
 
   // ---- writes ----
 
-  #issueWrite(call: ClientCall<Req, Res>, { message, options }: UnsentWrite<Req>): void {
+  #issueWrite(call: ClientCall<Req, Res>, message: Req, options: WriteOptionsInit | undefined): void {
     this.#unsent = null;
     const isLast = options?.lastMessage === true;
     const flags = toWriteFlags(options);

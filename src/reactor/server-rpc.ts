@@ -122,7 +122,7 @@ export class ServerRpc<Req, Res> extends Reactions implements ServerCallListener
     this.enter();
     if (this.#headers === 'out') this.#issueHeaders(binding);
     if (this.#read === 'out') this.#issueRead(binding);
-    if (this.#unsent !== null) this.#issueWrite(binding, this.#unsent);
+    if (this.#unsent !== null) this.#issueWrite(binding, this.#unsent.message, this.#unsent.options);
     if (this.#finish !== null) this.#issueFinish(binding, this.#finish);
     this.end();
     this.leave();
@@ -162,7 +162,7 @@ export class ServerRpc<Req, Res> extends Reactions implements ServerCallListener
     this.begin();
     this.enter();
     if (this.#isFinishedOrOver()) this.#answerWrite(false);
-    else if (this.#binding !== null) this.#issueWrite(this.#binding, { message, options });
+    else if (this.#binding !== null) this.#issueWrite(this.#binding, message, options);
     else this.#unsent = { message, options };
     this.leave();
   }
@@ -222,7 +222,7 @@ export class ServerRpc<Req, Res> extends Reactions implements ServerCallListener
     else call.request(1);
   }
 
-  #issueWrite({ call, outgoing }: Binding<Req, Res>, { message, options }: UnsentWrite<Res>): void {
+  #issueWrite({ call, outgoing }: Binding<Req, Res>, message: Res, options: WriteOptionsInit | undefined): void {
     this.#unsent = null;
     this.#sendHeaders(call, outgoing);
     const flags = toWriteFlags(options);

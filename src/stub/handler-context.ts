@@ -26,7 +26,9 @@ export class HandlerContext {
 
   static {
     end = (context) => context.#onCancelled();
-    open = (context) => context.#sendHeadersOnce(new Metadata());
+    open = (context) => {
+      if (!context.#headersSent) context.sendHeaders();
+    };
   }
 
   constructor(call: ServerCall<never, never>, metadata: Metadata) {
@@ -87,10 +89,6 @@ export class HandlerContext {
   /** What the call failed of; null while it has not. */
   get failure(): StatusError | null {
     return this.#failure;
-  }
-
-  #sendHeadersOnce(headers: Metadata): void {
-    if (!this.#headersSent) this.sendHeaders(headers);
   }
 
   #onCancelled(): void {
