@@ -15,8 +15,8 @@ export interface CallHandle extends AsyncDisposable {
   /** The trailers, once the call has ended; empty when it ended here. Never rejects. */
   readonly trailers: Promise<Metadata>;
   /**
-   * How the call ended. Never rejects. The end comes behind the messages: a stream that is not read does not end, but for
-   * what is read ahead (CallSettings.prefetch).
+   * How the call ended. Never rejects. The end waits behind messages that were not asked for: while nobody reads, no more
+   * than CallSettings.prefetch of them are.
    */
   readonly status: Promise<Status>;
   /**

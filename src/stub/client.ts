@@ -70,6 +70,7 @@ export function createClient<S extends ServiceShape<S>>(
   channel: Channel,
   defaults?: CallSettings,
 ): Client<ClientMethodsOf<S>>;
+/** As above, for a service whose types do not tell: its methods are given as `M`, or stay untyped. */
 export function createClient<M extends object = never>(
   service: UntypedService,
   channel: Channel,

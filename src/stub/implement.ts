@@ -54,6 +54,7 @@ export function implement<S extends ServiceShape<S>>(
   service: S,
   handlers: Handlers<ServerMethodsOf<NoInfer<S>>>,
 ): ServiceDefinition;
+/** As above, for a service whose types do not tell: its methods are given as `M`, or stay untyped. */
 export function implement<M extends object = never>(
   service: UntypedService,
   handlers: Handlers<NoInfer<M>>,

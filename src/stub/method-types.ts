@@ -76,6 +76,7 @@ type Whole =
   | Date
   | ReadonlyMap<unknown, unknown>;
 
+/** Whether a type is `any`, which says nothing and fits everywhere. */
 export type IsAny<T> = 0 extends 1 & T ? true : false;
 
 type Prefer<A, B> = IsAny<A> extends true ? B : A;
