@@ -52,6 +52,8 @@ export interface MessageSender<Req> {
    * in order. Throws IllegalStateError after closeSend.
    */
   send(message: Req): Promise<boolean>;
+  /** Whether the messages sent from now on are compressed; matters only with CallSettings.compression. Default: true. */
+  setMessageCompression(enabled: boolean): void;
   /** No message will follow. A second call does nothing, nor does one after the end. */
   closeSend(): void;
 }

@@ -86,6 +86,11 @@ export class HandlerContext {
     this.#call.setCompression(name);
   }
 
+  /** Whether the messages that follow are compressed; matters only after setCompression. Default: true. */
+  setMessageCompression(enabled: boolean): void {
+    this.#call.setMessageCompression(enabled);
+  }
+
   /** What the call failed of; null while it has not. */
   get failure(): StatusError | null {
     return this.#failure;

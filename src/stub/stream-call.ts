@@ -103,6 +103,10 @@ class StreamCall<Req, Res> extends CallRecord<Req, Res> implements DuplexCall<Re
     return this.writer.send(message);
   }
 
+  setMessageCompression(enabled: boolean): void {
+    this.call.setMessageCompression(enabled);
+  }
+
   closeSend(): void {
     this.writer.close();
   }

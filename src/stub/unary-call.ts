@@ -72,6 +72,10 @@ class Upload<Req, Res> extends ResponseRecord<Req, Res> implements UploadCall<Re
     return this.writer.send(message);
   }
 
+  setMessageCompression(enabled: boolean): void {
+    this.call.setMessageCompression(enabled);
+  }
+
   closeSend(): void {
     this.writer.close();
   }

@@ -2,6 +2,7 @@
 import { CallOptionKey, CallOptions } from '../../../src/call/call-options.ts';
 import { createInProcessChannel } from '../../../src/channel/create-in-process-channel.ts';
 import { CallCredentials } from '../../../src/credentials/call-credentials.ts';
+import { CompressorRegistry, GZIP } from '../../../src/framing/compressor.ts';
 import { Server } from '../../../src/server/server.ts';
 import { type CallSettings, callOptionsOf, NO_SETTINGS, withDefaults } from '../../../src/stub/call-settings.ts';
 import { createClient } from '../../../src/stub/client.ts';
@@ -272,6 +273,15 @@ test('waitForReady waits for a server that comes later; without it the call fail
 
 // ---- the rest ----
 
+/** Shows which messages came compressed. */
+const INFLATING_TO_X: CompressorRegistry = CompressorRegistry.DEFAULT.with({
+  name: 'gzip',
+  compress: (payload) => GZIP.compress(payload),
+  compressLater: (payload, done) => GZIP.compressLater(payload, done),
+  decompress: () => Buffer.from('x'),
+  decompressLater: (_payload, _maxBytes, done) => process.nextTick(done, null, Buffer.from('x')),
+});
+
 test('compression compresses what is sent, with the compressor of that name; one that is not known fails', async () => {
   await using raw = await RawPeer.open();
   const call = raw.client.unary('a'.repeat(2_000), { compression: 'gzip' });
@@ -300,6 +310,42 @@ test('both ends may compress, and their messages arrive whole', async () => {
   );
   const texts = ['x'.repeat(50_000), '', 'short'];
   assert.equal(await soon(listOf(pair.client.bidi(texts, { compression: 'deflate' }))), texts);
+});
+
+for (const kind of ['bidi', 'write'] as const) {
+  test(`${kind}: a caller chooses which of its messages are compressed`, async () => {
+    await using raw = await RawPeer.open();
+    const call = raw.client[kind]({ compression: 'gzip' });
+    const served = await raw.call();
+    call.setMessageCompression(false);
+    await soon(call.send('a'.repeat(2_000)));
+    call.setMessageCompression(true);
+    await soon(call.send('b'.repeat(2_000)));
+    call.closeSend();
+    await served.peer.frame('DATA', { stream: served.stream, endStream: true });
+    const flags = served.peer.messages(served.stream).map(({ flag }) => flag);
+    assert.equal(flags, [0, 1]);
+    served.refuse(Code.ABORTED);
+    assert.is((await soon(call.status)).code, Code.ABORTED);
+  });
+}
+
+test('a handler chooses which of its messages are compressed', async () => {
+  await using pair = await PromisePair.open(
+    {
+      async *read(text, context) {
+        context.setCompression('gzip');
+        yield text;
+        context.setMessageCompression(false);
+        yield text;
+        context.setMessageCompression(true);
+        yield text;
+      },
+    },
+    { transport: 'http2', channel: { compressors: INFLATING_TO_X } },
+  );
+  const text = 'y'.repeat(2_000);
+  assert.equal(await soon(listOf(pair.client.read(text))), ['x', text, 'x']);
 });
 
 test('authority is sent in place of the channel’s', async () => {
