@@ -29,6 +29,7 @@ import { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import { checkPermitCount } from '../values/permits.ts';
 import { Code, Status } from '../values/status.ts';
+import { abortStatus } from './abort-status.ts';
 import type { CallOptions } from './call-options.ts';
 import { ClientCall, type ClientCallListener } from './client-call.ts';
 import { type FailureHook, reportFailure } from './failure-hooks.ts';
@@ -331,10 +332,4 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
 
 function tellRefused(call: StreamClientCall<never, never>): void {
   call.onRefused();
-}
-
-function abortStatus(signal: AbortSignal): Status {
-  const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
-  const status = timedOut ? Status.DEADLINE_EXCEEDED : Status.CANCELLED;
-  return status.withDescription(timedOut ? 'the signal timed out' : 'the signal was aborted').withCause(signal.reason);
 }

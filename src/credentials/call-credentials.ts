@@ -4,7 +4,9 @@
  * Holds: whoever asks through askForMetadata gets one answer at most, at once or later, whatever the credentials do.
  * Source: io.grpc.CallCredentials, io.grpc.CompositeCallCredentials.
  */
+
 import { Metadata, type MetadataInit } from '../values/metadata.ts';
+import { isThenable } from '../values/thenable.ts';
 
 /** What credentials are told of the call that asks. */
 export interface CallCredentialsRequest {
@@ -64,7 +66,7 @@ export abstract class CallCredentials {
   static fromHeaders(client: RequestHeadersClient): CallCredentials {
     return CallCredentials.from(({ serviceUrl }) => {
       const headers = client.getRequestHeaders(serviceUrl);
-      return isPromiseLike(headers) ? headers.then(toMetadata) : toMetadata(headers);
+      return isThenable(headers) ? headers.then(toMetadata) : toMetadata(headers);
     });
   }
 }
@@ -79,7 +81,7 @@ class ProvidedCredentials extends CallCredentials {
 
   requestMetadata(request: CallCredentialsRequest, callback: CallCredentialsCallback): void {
     const given = this.#provide(request);
-    if (!isPromiseLike(given)) {
+    if (!isThenable(given)) {
       callback(null, given);
       return;
     }
@@ -142,10 +144,6 @@ export function askForMetadata(
   } catch (thrown) {
     answer(thrown, null);
   }
-}
-
-function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
 
 function toMetadata(headers: MetadataInit): Metadata {

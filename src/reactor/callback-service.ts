@@ -4,13 +4,14 @@
  * other handler runs when the headers have come; a method without a handler answers UNIMPLEMENTED.
  * Source: CallbackService of the generated C++; CallbackUnaryHandler and its siblings in server_callback_handlers.h.
  */
+
 import { type ServerCall, type ServerCallHandler, ServerCallListener } from '../call/server-call.ts';
 import { ServiceDefinition } from '../call/service-definition.ts';
 import { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor, MethodKind } from '../values/method.ts';
 import { Status } from '../values/status.ts';
 import { trailersFrom } from '../values/status-error.ts';
-import { isThenable } from './reactions.ts';
+import { isThenable } from '../values/thenable.ts';
 import { CallbackServerContext } from './server-context.ts';
 import {
   bindServerReactor,

@@ -9,12 +9,14 @@
  *
  * Source: grpc::ClientCallbackReaderWriter and its siblings in client_callback.h; gRFC L67.
  */
+
 import { AsyncResource } from 'node:async_hooks';
 import { CallOptions } from '../call/call-options.ts';
 import type { Channel } from '../call/channel.ts';
 import type { ClientCall, ClientCallListener } from '../call/client-call.ts';
 import { warnOfFailure } from '../call/failure-hooks.ts';
 import { outcomeOf } from '../call/message-failure.ts';
+import { NO_RESPONSE, SECOND_RESPONSE } from '../call/response-count.ts';
 import { WriteFlag } from '../transport/stream.ts';
 import { Attributes } from '../values/attributes.ts';
 import type { Timer } from '../values/clock.ts';
@@ -369,7 +371,7 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
     } else if (this.#response === undefined) {
       this.#response = message;
     } else {
-      this.#failure ??= Status.UNIMPLEMENTED.withDescription('the server sent more than one response');
+      this.#failure ??= SECOND_RESPONSE;
       if (this.#call !== null) this.#cancel(this.#call, 'more than one response');
     }
     this.wake();
@@ -415,7 +417,7 @@ export class ClientRpc<Req, Res> extends Reactions implements ClientCallListener
   #settle(status: Status): Status {
     if (this.#failure !== null) return this.#failure;
     const lacksResponse = status.isOk && this.#init.hasResponse && this.#response === undefined;
-    return lacksResponse ? Status.UNIMPLEMENTED.withDescription('the server sent no response') : status;
+    return lacksResponse ? NO_RESPONSE : status;
   }
 
   // ---- reactions ----

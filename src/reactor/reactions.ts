@@ -1,6 +1,6 @@
 /**
  * Reactions: when the reactions of one RPC run, and when all is done. Above: ClientRpc and ServerRpc extend it and say what
- * each reaction is. Below: nothing.
+ * each reaction is. Below: values.
  * Holds: reactions of one RPC run one at a time, never inside an operation that the user starts, never inside one
  * another; what becomes due together runs in the order of Reaction's numbers; onDone runs once and last, when every
  * operation was answered, every hold removed, and every event that an RPC has been told. At most one reaction of a kind is
@@ -10,6 +10,7 @@
  *    └─leave─→ scheduled ─next tick─→ running ─nothing outstanding→ done
  *                   ↑──too many in one turn──┘
  */
+import { isThenable } from '../values/thenable.ts';
 
 /** The reactions, in the order in which they run when they are due together; each is one bit. */
 export const Reaction: {
@@ -156,11 +157,4 @@ export abstract class Reactions {
 
 function runTurn(reactions: Reactions): void {
   reactions.onTurn();
-}
-
-/** Whether user code that should return nothing returned a promise: it was made async. */
-export function isThenable(
-  result: unknown,
-): result is { then(onFulfilled: undefined, onRejected: (e: unknown) => void): void } {
-  return typeof result === 'object' && result !== null && 'then' in result && typeof result.then === 'function';
 }

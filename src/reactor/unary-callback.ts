@@ -2,15 +2,17 @@
  * UnaryCallback: a unary RPC whose only reaction is a function. Above: stubs. Below: a ClientCall, started at once.
  * Holds: the function is called exactly once, never within the stub's method. Source: grpc::internal::CallbackUnaryCall.
  */
+
 import type { ClientCall, ClientCallListener } from '../call/client-call.ts';
 import { outcomeOf } from '../call/message-failure.ts';
+import { NO_RESPONSE, SECOND_RESPONSE } from '../call/response-count.ts';
 import { Attributes } from '../values/attributes.ts';
 import { Metadata } from '../values/metadata.ts';
 import { Status } from '../values/status.ts';
 import { trailersFrom } from '../values/status-error.ts';
+import { isThenable } from '../values/thenable.ts';
 import { bindContext, type ContextRpc, endContext, type Launch, launch } from './client-context.ts';
 import { type ClientRpcInit, reportThrown } from './client-rpc.ts';
-import { isThenable } from './reactions.ts';
 
 /** Hears how a unary RPC ended. The response is there if and only if the status is OK. */
 export type UnaryCompletion<Res> = (status: Status, response: Res | undefined) => void;
@@ -81,7 +83,7 @@ export class UnaryCallback<Req, Res> implements ClientCallListener<Res>, Context
       this.#response = message;
       return;
     }
-    this.#failure = Status.UNIMPLEMENTED.withDescription('the server sent more than one response');
+    this.#failure = SECOND_RESPONSE;
     this.#call?.cancel('more than one response');
   }
 
@@ -113,7 +115,7 @@ export class UnaryCallback<Req, Res> implements ClientCallListener<Res>, Context
   #settle(status: Status): Status {
     if (this.#failure !== null) return this.#failure;
     const lacksResponse = status.isOk && this.#response === undefined;
-    return lacksResponse ? Status.UNIMPLEMENTED.withDescription('the server sent no response') : status;
+    return lacksResponse ? NO_RESPONSE : status;
   }
 }
 

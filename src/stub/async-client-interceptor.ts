@@ -12,6 +12,7 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
+import { abortStatus } from '../call/abort-status.ts';
 import type { CallOptions } from '../call/call-options.ts';
 import type { Channel } from '../call/channel.ts';
 import { ClientCall, type ClientCallListener } from '../call/client-call.ts';
@@ -311,10 +312,8 @@ const LATE: Status = Status.DEADLINE_EXCEEDED.withDescription('deadline exceeded
 
 /** How a call with these options ends that has not begun; null while they let it go on. */
 function struckStatus({ signal, deadline }: CallOptions): Status | null {
-  if (signal?.aborted !== true) return deadline?.isExpired() === true ? LATE : null;
-  const timedOut = signal.reason instanceof DOMException && signal.reason.name === 'TimeoutError';
-  const status = timedOut ? Status.DEADLINE_EXCEEDED : Status.CANCELLED;
-  return status.withDescription(timedOut ? 'the signal timed out' : 'the signal was aborted').withCause(signal.reason);
+  if (signal?.aborted === true) return abortStatus(signal);
+  return deadline?.isExpired() === true ? LATE : null;
 }
 
 /** What next() rejects with concerns nobody who does not await it. */

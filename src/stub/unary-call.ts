@@ -4,9 +4,11 @@
  * around it, whose error so has the caller in its stack; no response, or two, are UNIMPLEMENTED.
  * Source: io.grpc.stub.ClientCalls.
  */
+
 import type { Channel } from '../call/channel.ts';
+import { NO_RESPONSE, SECOND_RESPONSE } from '../call/response-count.ts';
 import type { MethodDescriptor } from '../values/method.ts';
-import { Status } from '../values/status.ts';
+import type { Status } from '../values/status.ts';
 import type { UploadCall } from './call-objects.ts';
 import { CallRecord } from './call-record.ts';
 import { type CallSettings, callOptionsOf, headersOf } from './call-settings.ts';
@@ -31,14 +33,14 @@ class ResponseRecord<Req, Res> extends CallRecord<Req, Res> {
       this.#response = response;
       return;
     }
-    this.#failure = Status.UNIMPLEMENTED.withDescription('the server sent more than one response');
+    this.#failure = SECOND_RESPONSE;
     this.call.cancel('more than one response');
   }
 
   protected override settle(status: Status): Status {
     if (this.#failure !== null) return this.#failure;
     const lacksResponse = status.isOk && !this.#hasResponse;
-    return lacksResponse ? Status.UNIMPLEMENTED.withDescription('the server sent no response') : status;
+    return lacksResponse ? NO_RESPONSE : status;
   }
 
   protected onEnded(): void {}
