@@ -316,12 +316,16 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   }
 
   /**
-   * A server whose timer fires first can only reset the stream: a CANCELLED after our deadline was the deadline.
-   * Source: PROTOCOL-HTTP2 "Errors", io.grpc.internal.ClientCallImpl.
+   * A server whose timer fires first resets the stream, or its handler fails of what the deadline did to it: CANCELLED and
+   * UNKNOWN after our deadline were the deadline. Source: PROTOCOL-HTTP2 "Errors", io.grpc.internal.ClientCallImpl, which
+   * knows CANCELLED alone; UNKNOWN is what grpc-go makes of a handler that returns its context's error.
    */
   #lateStatus(status: Status): Status {
-    const late = status.code === Code.CANCELLED && this.#options.deadline?.isExpired() === true;
-    return late ? this.#deadlineStatus() : status;
+    const mayBeLate = status.code === Code.CANCELLED || status.code === Code.UNKNOWN;
+    if (!mayBeLate || this.#options.deadline?.isExpired() !== true) return status;
+    const { description } = this.#deadlineStatus();
+    const said = status.description === null ? '' : `; the server said ${status.name}: ${status.description}`;
+    return Status.DEADLINE_EXCEEDED.withDescription(`${description}${said}`);
   }
 
   /** The tick after a start that got no stream. */

@@ -97,24 +97,40 @@ test('cancel disarms the deadline, and so does the end', async () => {
   assert.is(clock.armed, armed);
 });
 
-test('CANCELLED from the server after our deadline was the deadline', async () => {
-  const clock = new WoundClock();
-  // Only the deadline stands on this clock, so that no timer of ours is faster.
-  await using pair = await CallPair.open();
-  for (const isRead of [true, false]) {
-    const { call, listener, served } = await pair.bidi({}, DEFAULT.withDeadline(Deadline.after(60_000, clock)));
-    clock.advance(61_000);
-    if (!isRead) {
-      served.call.sendHeaders(new Metadata());
-      served.call.sendMessage('unread');
+for (const code of ['CANCELLED', 'UNKNOWN'] as const) {
+  test(`${code} from the server after our deadline was the deadline`, async () => {
+    const clock = new WoundClock();
+    // Only the deadline stands on this clock, so that no timer of ours is faster.
+    await using pair = await CallPair.open();
+    for (const isRead of [true, false]) {
+      const { call, listener, served } = await pair.bidi({}, DEFAULT.withDeadline(Deadline.after(60_000, clock)));
+      clock.advance(61_000);
+      if (!isRead) {
+        served.call.sendHeaders(new Metadata());
+        served.call.sendMessage('unread');
+      }
+      served.call.close(Status[code].withDescription('the timer was here'), new Metadata({ 'x-end': 'unseen' }));
+      if (!isRead) assert.is((await listener.event('closing')).status.code, Status.DEADLINE_EXCEEDED.code);
+      call.request(1);
+      const { status, trailers } = await listener.closed;
+      assert.match(status.toString(), /^DEADLINE_EXCEEDED: deadline exceeded after 60\.000 s/);
+      const where = `at ${pair.target}${isRead ? '' : ', after its response headers'}`;
+      assert.ok(status.toString().endsWith(`(${where}); the server said ${code}: the timer was here`), `${status}`);
+      assert.is(trailers.size, 0);
     }
-    served.call.close(Status.CANCELLED.withDescription('the timer was here'), new Metadata({ 'x-end': 'unseen' }));
-    if (!isRead) assert.is((await listener.event('closing')).status.code, Status.DEADLINE_EXCEEDED.code);
-    call.request(1);
-    const { status, trailers } = await listener.closed;
-    assert.match(status.toString(), /^DEADLINE_EXCEEDED: deadline exceeded after 60\.000 s/);
-    assert.is(trailers.size, 0);
-  }
+  });
+}
+
+test('what else the server says after our deadline stands', async () => {
+  const clock = new WoundClock();
+  await using pair = await CallPair.open();
+  const { call, listener, served } = await pair.bidi({}, DEFAULT.withDeadline(Deadline.after(60_000, clock)));
+  clock.advance(61_000);
+  served.call.close(Status.NOT_FOUND.withDescription('no such thing'), new Metadata({ 'x-end': 'seen' }));
+  call.request(1);
+  const { status, trailers } = await listener.closed;
+  assert.is(status.toString(), 'NOT_FOUND: no such thing');
+  assert.is(trailers.get('x-end'), 'seen');
 });
 
 test('the deadline travels with the call; without one nothing does, and an infinite one is none', async () => {

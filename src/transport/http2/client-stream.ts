@@ -172,8 +172,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
   }
 
   describeProgress(): string {
-    if (this.#state !== 'open')
-      return this.#queued ? this.#host.describeWait() : 'waiting for the request to be complete';
+    if (this.http2 === null) return this.#queued ? this.#host.describeWait() : 'waiting for the request to be complete';
     const answered = this.#headersSeen ? ', after its response headers' : '';
     return `at ${formatAddress(this.#host.attributes.get(REMOTE_ADDRESS))}${answered}`;
   }

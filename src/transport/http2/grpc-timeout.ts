@@ -18,7 +18,7 @@ const TIMEOUT = /^([0-9]{1,8})([HMSmun])$/;
 
 /**
  * Encodes what remains of a deadline, over 0 ms: in the finest unit that fits eight digits, rounded up, so that the server
- * never gives up first. More than 99,999,999 hours are sent as just that.
+ * has no less time than we have. More than 99,999,999 hours are sent as just that.
  */
 export function encodeTimeout(remainingMs: number): string {
   for (const [unit, ms] of UNITS) {
