@@ -8,12 +8,15 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { certificates } from '../test/support/certificates.ts';
-import { type Options, readOptions, UsageError } from './options.ts';
+import { type Options, readOptions } from './options.ts';
 import { compare, compareText } from './report/compare.ts';
 import { page } from './report/html.ts';
 import { scenarioTable } from './report/table.ts';
 import type { BenchResult, ScenarioResult } from './result.ts';
 import { PINNED, processor, type RunnerOptions, roundsOf, runScenario } from './runner.ts';
+import { runTarget } from './target/main.ts';
+import { readTargetOptions } from './target/options.ts';
+import { UsageError } from './usage-error.ts';
 
 const ROOT = path.join(import.meta.dirname, '..', '..');
 const RIVALS = ['@grpc/grpc-js', 'nice-grpc', '@connectrpc/connect-node'];
@@ -71,7 +74,8 @@ async function runAll(options: Options, node: string): Promise<ScenarioResult[]>
   return results;
 }
 
-async function main(options: Options): Promise<void> {
+/** Resolves to whether every scenario has a result. */
+async function compareStacks(options: Options): Promise<boolean> {
   const node = nodeFor(options.nodeMajor);
   const before = options.compare === null ? null : (JSON.parse(readFileSync(options.compare, 'utf8')) as BenchResult);
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
@@ -97,13 +101,22 @@ async function main(options: Options): Promise<void> {
   );
   if (before !== null)
     console.log(`\nsince ${before.at}, as multiples of the floor:\n${compareText(compare(before, result))}`);
-  if (result.scenarios.some(({ results }) => results.length === 0)) process.exitCode = 1;
+  return result.scenarios.every(({ results }) => results.length > 0);
+}
+
+/** Does what the command line asks for; whether all went well. */
+async function run(args: readonly string[]): Promise<boolean> {
+  const isTarget = args.some((arg) => arg === '--target' || arg.startsWith('--target='));
+  const options = isTarget ? readTargetOptions(args) : readOptions(args);
+  if (typeof options === 'string') {
+    console.log(options);
+    return true;
+  }
+  return 'target' in options ? await runTarget(options) : await compareStacks(options);
 }
 
 try {
-  const options = readOptions(process.argv.slice(2));
-  if (typeof options === 'string') console.log(options);
-  else await main(options);
+  if (!(await run(process.argv.slice(2)))) process.exitCode = 1;
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(error.message);

@@ -6,8 +6,9 @@ import { parseArgs } from 'node:util';
 import type { Contender, Effort } from './runner.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
 import { isStackName, QUICK_STACKS, STACK_NAMES, type StackName } from './stacks.ts';
+import { UsageError } from './usage-error.ts';
 
-export const USAGE = `npm run bench -- [options]
+const USAGE = `npm run bench -- [options]
 
   --full                every scenario and every stack, with longer rounds (about an hour)
   --scenario a,b        only scenarios whose name holds one of these; --list names them
@@ -22,11 +23,6 @@ export const USAGE = `npm run bench -- [options]
 
 npm run bench -- --target host:port --proto file.proto --call pkg.Service/Method [--data '{…}'] loads any server: see
 --target --help.`;
-
-/** Says that the command line could not be understood. */
-export class UsageError extends Error {
-  override readonly name: string = 'UsageError';
-}
 
 export interface Options {
   readonly scenarios: readonly Scenario[];

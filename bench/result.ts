@@ -4,7 +4,7 @@
 export interface Sample {
   readonly operations: number;
   readonly elapsedMs: number;
-  /** CPU time per operation at either end, in microseconds. */
+  /** CPU time per operation at either end, in microseconds; NaN for an end that is not seen. */
   readonly clientCpuUs: number;
   readonly serverCpuUs: number;
   /** Share of the elapsed time that went into garbage collection, 0 to 1, at the worse end. */
@@ -70,9 +70,9 @@ export function median(values: readonly number[]): number {
   return (upper + lower) / 2;
 }
 
-/** CPU time per operation of both ends together, in microseconds. */
+/** CPU time per operation of both ends together, as far as they are seen, in microseconds. */
 export function cpuUs(sample: Sample): number {
-  return sample.clientCpuUs + sample.serverCpuUs;
+  return sample.clientCpuUs + (sample.serverCpuUs || 0);
 }
 
 /**

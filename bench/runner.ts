@@ -6,8 +6,9 @@
 import { cpus } from 'node:os';
 import { build, decodeFromCompressedBase64, type Histogram } from 'hdr-histogram-js';
 import type { Round } from './drive.ts';
+import { latencyOf } from './latency.ts';
 import type { Measures } from './meter.ts';
-import type { ContenderResult, Failure, Latency, Sample, ScenarioResult } from './result.ts';
+import type { ContenderResult, Failure, Sample, ScenarioResult } from './result.ts';
 import type { Scenario, Work } from './scenarios.ts';
 import type { StackOptions } from './stack.ts';
 import type { StackName } from './stacks.ts';
@@ -132,21 +133,6 @@ function sampleOf(round: Round, server: Measures, client: Measures): Sample {
     loopDelayP99Ms: Math.max(server.loopDelayP99Ms, client.loopDelayP99Ms),
     clientPeakRssBytes: client.peakRssBytes,
     serverPeakRssBytes: server.peakRssBytes,
-  };
-}
-
-/** Where the curve of percentiles has points. */
-const CURVE = [0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.5, 99.9, 99.95, 99.99, 100];
-
-function latencyOf(histogram: Histogram): Latency {
-  const at = (percentile: number): number => histogram.getValueAtPercentile(percentile);
-  return {
-    p50: at(50),
-    p90: at(90),
-    p99: at(99),
-    p999: at(99.9),
-    max: histogram.maxValue,
-    curve: CURVE.map((percentile) => [percentile, at(percentile)]),
   };
 }
 

@@ -181,6 +181,12 @@ function sweep(
   };
 }
 
+/** Of the many unary scenarios those of 32 B are enough to show how latencies are spread; what is no scenario of ours is shown. */
+function isForCurves({ scenario }: ScenarioResult): boolean {
+  const known = SCENARIOS.find(({ name }) => name === scenario);
+  return known === undefined || (known.work.kind === 'unary' && known.work.requestBytes === 32);
+}
+
 /** All charts that a run has numbers for. */
 export function chartsOf(result: BenchResult): Chart[] {
   const charts = [
@@ -200,9 +206,7 @@ export function chartsOf(result: BenchResult): Chart[] {
       ({ requestBytes }) => requestBytes === 32,
       ({ inFlight }) => inFlight,
     ),
-    ...unary(result)
-      .filter(({ work }) => work.requestBytes === 32)
-      .map(({ scenario }) => latencyChart(result, scenario)),
+    ...result.scenarios.filter(isForCurves).map((scenario) => latencyChart(result, scenario)),
   ];
   return charts.filter((chart) => chart !== null);
 }

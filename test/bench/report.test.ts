@@ -1,10 +1,11 @@
 /** What a benchmark makes of its numbers: ratios, comparisons, tables, the page. */
-import { readOptions, UsageError } from '../../bench/options.ts';
+import { readOptions } from '../../bench/options.ts';
 import { chartsOf } from '../../bench/report/charts.ts';
 import { compare, compareText } from '../../bench/report/compare.ts';
 import { page } from '../../bench/report/html.ts';
 import { digits, scenarioTable, spreadOf } from '../../bench/report/table.ts';
 import { type BenchResult, type ContenderResult, median, ratios, type Sample } from '../../bench/result.ts';
+import { UsageError } from '../../bench/usage-error.ts';
 import { assert, suite } from '../support/suite.ts';
 
 const test = suite('bench reports');
