@@ -209,6 +209,29 @@ test('ends calls at shutdownNow, also after shutdown (row 77)', async () => {
   await terminated(server);
 });
 
+for (const answered of [false, true]) {
+  test(`shutdownNow tells calls ${answered ? 'with' : 'without'} response headers why they end`, async () => {
+    let waiting = 20;
+    let started = (): void => {};
+    const running = new Promise<void>((resolve) => {
+      started = resolve;
+    });
+    const server = await startedServer((call) => {
+      if (answered) call.sendHeaders(new Metadata());
+      waiting -= 1;
+      if (waiting === 0) started();
+      return new ServerCallListener();
+    });
+    await using channel = channelTo(server);
+    const calls = Array.from({ length: waiting }, () => startCall(channel));
+    await within(5_000, running);
+    if (answered) await within(5_000, Promise.all(calls.map(({ listener }) => listener.event('headers'))));
+    server.shutdownNow();
+    for (const call of calls) assert.is(await statusOf(call), 'UNAVAILABLE: Server shutdownNow invoked');
+    await terminated(server);
+  });
+}
+
 test('terminates at once when nobody is connected, and with an idle connection soon', async () => {
   const lonely = await startedServer(echo);
   lonely.shutdown();

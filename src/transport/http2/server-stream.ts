@@ -273,8 +273,12 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     this.onFramesEnd();
   }
 
-  /** The connection ends all its streams here and now. */
+  /** The connection ends all its streams; it is destroyed a few turns from now. */
   onShutdownNow(reason: Status): void {
+    if (this.#state === 'open' && !this.#closeCalled) {
+      this.cancel(reason);
+      return;
+    }
     if (this.#state !== 'closed') {
       this.#failure ??= this.#trailersSent ? null : reason;
       this.#state = 'closing';

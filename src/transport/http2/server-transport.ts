@@ -186,8 +186,19 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     this.#forcedReason ??= reason;
     for (const stream of [...this.#streams]) stream.onShutdownNow(reason);
     // node:http2: destroying a session while it emits `stream` can abort the process (nodejs/node#64850).
-    setImmediate(destroySession, this.#session, this.#socket);
+    setImmediate(destroyLater, this.#session, this.#socket, LAST_TURNS);
   }
+}
+
+/**
+ * The turns of the event loop that trailers need to leave: end() a tick after they were set, `wantTrailers`, the write
+ * (test/server/server-http2.test.ts). Who reads too slowly to get them has a lost connection instead.
+ */
+const LAST_TURNS = 3;
+
+function destroyLater(session: ServerHttp2Session, socket: Socket, turns: number): void {
+  if (turns > 0) setImmediate(destroyLater, session, socket, turns - 1);
+  else destroySession(session, socket);
 }
 
 function destroySession(session: ServerHttp2Session, socket: Socket): void {
