@@ -107,8 +107,11 @@ export class ChunkQueue {
     this.#length -= count;
     this.#offset += count;
     while (this.#first !== null && this.#offset >= this.#first.bytes.length) {
-      this.#offset -= this.#first.bytes.length;
-      this.#first = this.#first.next;
+      const taken = this.#first;
+      this.#offset -= taken.bytes.length;
+      this.#first = taken.next;
+      // A dead link that grew old would keep every younger one alive, with its chunk, until the next major collection.
+      taken.next = null;
     }
     if (this.#first === null) this.#last = null;
   }
