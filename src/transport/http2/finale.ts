@@ -22,9 +22,12 @@ export function plainFinale(status: Status, progress: StreamProgress): Finale {
   return { status, trailers: new Metadata(), progress };
 }
 
-/** The server ended the stream, or reset it with NO_ERROR, and said nothing of a status. */
+/**
+ * The server ended the stream, or reset it with NO_ERROR, and sent no trailers at all. Source: gRPC's negative HTTP/2 tests;
+ * grpc-java and grpc-go say INTERNAL too.
+ */
 export function finaleWithoutStatus(): Finale {
-  return plainFinale(Status.UNKNOWN.withDescription('the server ended the stream without a status'), 'processed');
+  return plainFinale(Status.INTERNAL.withDescription('the server ended the stream without a status'), 'processed');
 }
 
 /** The server sent a block that ends the stream; `trailersOnly` if it is the only one. */

@@ -188,7 +188,7 @@ test('NO_ERROR without trailers: node keeps it to itself while data waits, and t
   rig.peer.sendRst(1, 'NO_ERROR');
   await rig.peer.roundTrip();
   call.request(3);
-  assert.is(await call.outcome(), 'UNKNOWN processed');
+  assert.is(await call.outcome(), 'INTERNAL processed');
   assert.equal(story(call), ['headers', 'message', 'message', 'message', 'close']);
 });
 

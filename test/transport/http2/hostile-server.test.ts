@@ -165,7 +165,7 @@ for (const kind of ['unary', 'client_streaming', 'server_streaming', 'bidi_strea
         Code.INTERNAL,
       ],
       ['an unknown encoding', encodeHeaders(1, responseHeaders([['grpc-encoding', 'zip']]), false), Code.INTERNAL],
-      ['no trailers', Buffer.concat([opened, encodeData(1, grpcFrame(Buffer.alloc(1)), true)]), Code.UNKNOWN],
+      ['no trailers', Buffer.concat([opened, encodeData(1, grpcFrame(Buffer.alloc(1)), true)]), Code.INTERNAL],
       [
         'a status that is no number',
         encodeHeaders(1, [...responseHeaders(), ['grpc-status', 'x']], true),

@@ -51,7 +51,7 @@ async function unread(rig: ClientRig, count: number, bytes: number, code: ErrorC
 }
 
 const OUTCOMES = [
-  ['NO_ERROR', 'UNKNOWN processed'],
+  ['NO_ERROR', 'INTERNAL processed'],
   ['CANCEL', 'CANCELLED processed'],
   ['INTERNAL_ERROR', 'INTERNAL processed'],
   ['REFUSED_STREAM', 'UNAVAILABLE refused'],

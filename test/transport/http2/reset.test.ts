@@ -12,7 +12,7 @@ const test = suite('Http2ClientStream, reset by the server');
 
 /** What a reset means before there is a status. */
 const MEANINGS: readonly (readonly [code: ErrorCode, outcome: string])[] = [
-  ['NO_ERROR', 'UNKNOWN processed'],
+  ['NO_ERROR', 'INTERNAL processed'],
   ['PROTOCOL_ERROR', 'INTERNAL processed'],
   ['INTERNAL_ERROR', 'INTERNAL processed'],
   ['FLOW_CONTROL_ERROR', 'INTERNAL processed'],

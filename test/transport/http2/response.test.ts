@@ -216,7 +216,7 @@ test('a grpc-status in headers that do not end the stream is passed over', async
   const end = await endAfter(responseHeaders([['grpc-status', '5']]), trailers(0));
   assert.is(end.status.name, 'OK');
   const cut = await endAfter(responseHeaders([['grpc-status', '0']]), grpcFrame(Buffer.from('one')));
-  assert.is(cut.status.name, 'UNKNOWN');
+  assert.is(cut.status.name, 'INTERNAL');
 });
 
 test('trailers without grpc-status are UNKNOWN, whatever the HTTP status', async () => {
@@ -229,7 +229,7 @@ test('trailers without grpc-status are UNKNOWN, whatever the HTTP status', async
   assert.equal([...end.trailers], [['x-t', 't']]);
 });
 
-test('END_STREAM without trailers while our side is open: UNKNOWN, and the slot is free', async () => {
+test('END_STREAM without trailers while our side is open: INTERNAL, and the slot is free', async () => {
   await using rig = await ClientRig.open({ server: { settings: { MAX_CONCURRENT_STREAMS: 1 } } });
   const call = await rig.bidi();
   rig.peer.sendHeaders(1, responseHeaders());
@@ -237,13 +237,13 @@ test('END_STREAM without trailers while our side is open: UNKNOWN, and the slot 
   await rig.peer.roundTrip();
   assert.not(call.names.includes('close'), 'a message is unread');
   call.request(1);
-  assert.is(await call.outcome(), 'UNKNOWN processed');
+  assert.is(await call.outcome(), 'INTERNAL processed');
   await rig.unary(3);
 });
 
-test('END_STREAM without trailers is UNKNOWN, after the messages', async () => {
+test('END_STREAM without trailers is INTERNAL, after the messages', async () => {
   const end = await endAfter(responseHeaders(), grpcFrame(Buffer.from('one')));
-  assert.is(end.status.toString(), 'UNKNOWN: the server ended the stream without a status');
+  assert.is(end.status.toString(), 'INTERNAL: the server ended the stream without a status');
   assert.equal(end.names, ['written', 'headers', 'message', 'close']);
 });
 

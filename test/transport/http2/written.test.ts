@@ -95,7 +95,7 @@ for (const how of ['reset', 'answered and reset'] as const) {
     const next = rig.stream('unary').start().send('').halfClose();
     if (how === 'answered and reset') rig.peer.sendHeaders(1, trailersOnly(9), { endStream: true });
     rig.peer.sendRst(1, 'NO_ERROR');
-    assert.is(await call.outcome(), how === 'reset' ? 'UNKNOWN processed' : 'FAILED_PRECONDITION processed');
+    assert.is(await call.outcome(), how === 'reset' ? 'INTERNAL processed' : 'FAILED_PRECONDITION processed');
     await rig.peer.frame('DATA', { stream: 3, endStream: true });
     rig.peer.sendHeaders(3, trailersOnly(0), { endStream: true });
     assert.is(await next.outcome(), 'OK processed');
