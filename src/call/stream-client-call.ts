@@ -8,6 +8,8 @@
  *   idle ─start→ open ─halfClose→ half-closed          (what the caller did: which methods are legal)
  *     └──────────┴── cancel ──────────┴─→ cancelled
  *
+ * A stream that ended before any application saw it is followed by another one, which is told the call so far; between the
+ * two there is none, for a turn of the event loop. The listener hears nothing of it. Source: gRFC A6 "Transparent Retries".
  * Beside that, `#closed` is set by the one gate to onClose. `#failure` outranks whatever status the stream reports.
  */
 import { AsyncResource } from 'node:async_hooks';
@@ -18,6 +20,7 @@ import {
   type ClientStream,
   type ClientStreamListener,
   DEFAULT_ON_READY_THRESHOLD_BYTES,
+  type StreamProgress,
   WriteFlag,
   type WriteFlags,
 } from '../transport/stream.ts';
@@ -34,6 +37,7 @@ import type { CallOptions } from './call-options.ts';
 import { ClientCall, type ClientCallListener } from './client-call.ts';
 import { type FailureHook, reportFailure } from './failure-hooks.ts';
 import { oversizedRequest, unparsedResponse, unserializedRequest } from './message-failure.ts';
+import { Replay, type ReplayBudget } from './replay.ts';
 
 /** What a channel tells its calls. */
 export interface ClientCallConfig {
@@ -43,6 +47,7 @@ export interface ClientCallConfig {
   readonly maxInboundMessageBytes: number;
   /** Takes what listeners throw. */
   readonly onListenerError: FailureHook;
+  readonly replayBudget: ReplayBudget;
 }
 
 type State = 'idle' | 'open' | 'half-closed' | 'cancelled';
@@ -62,6 +67,11 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   /** Where start was called; null before. What another call's end, a cancel or a send brings about comes there too. */
   #context: AsyncResource | null = null;
   #stream: ClientStream | null = null;
+  /** The call so far; null before start, and once there will be no other stream. */
+  #replay: Replay | null = null;
+  /** How many messages the listener knows as written, and how many of them a later stream will count again. */
+  #toldWritten = 0;
+  #countedAgain = 0;
   #deadlineTimer: Timer | null = null;
   /** Milliseconds that were left of the deadline at start. */
   #timeoutMs = 0;
@@ -95,9 +105,35 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
       process.nextTick(tellRefused, this);
       return;
     }
-    this.#stream = this.#source.newStream(this.#method as MethodDescriptor<unknown, unknown>, this.#streamOptions());
+    this.#replay = new Replay(headers, this.#config.replayBudget);
+    this.#stream = this.#newStream();
     this.#stream.start(headers, this);
     this.#watchForEnd();
+  }
+
+  #newStream(): ClientStream {
+    return this.#source.newStream(this.#method as MethodDescriptor<unknown, unknown>, this.#streamOptions());
+  }
+
+  /** A turn after a stream came to nothing. */
+  onTurn(): void {
+    if (this.#failure === null && !this.#closed) this.#context?.runInAsyncScope(this.#tryAgain, this);
+  }
+
+  #tryAgain(): void {
+    const stream = this.#newStream();
+    this.#stream = stream;
+    this.#countedAgain = this.#toldWritten;
+    const permits = this.#replay?.sayTo(stream, this, this.#state === 'half-closed') ?? 0;
+    if (this.#replay?.isFull === true) this.#commit();
+    // Last, because it alone may call the listener at once, and what the listener sends then belongs behind the rest.
+    if (permits > 0) stream.request(permits);
+  }
+
+  /** There will be no other stream. */
+  #commit(): void {
+    this.#replay?.letGo();
+    this.#replay = null;
   }
 
   /** Why this call gets no stream at all, or null. */
@@ -163,7 +199,9 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   request(count: number): void {
     this.#checkStarted();
     checkPermitCount(count);
-    if (this.#failure === null) this.#stream?.request(count);
+    if (this.#failure !== null) return;
+    this.#replay?.keepPermits(count);
+    this.#stream?.request(count);
   }
 
   sendMessage(message: Req, flags: WriteFlags = 0): void {
@@ -183,7 +221,16 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
       this.#messageFailed('Failed to stream message', oversizedRequest(payload.length, limit));
       return;
     }
-    this.#stream?.writeMessage(payload, this.#compressing ? flags : flags | WriteFlag.NO_COMPRESS);
+    this.#write(payload, this.#compressing ? flags : flags | WriteFlag.NO_COMPRESS);
+  }
+
+  #write(payload: Uint8Array, flags: WriteFlags): void {
+    if (this.#replay !== null) {
+      this.#replay.keepMessage(payload, flags);
+      // Between two streams everything is kept: it is nowhere else.
+      if (this.#replay.isFull && this.#stream !== null) this.#commit();
+    }
+    this.#stream?.writeMessage(payload, flags);
   }
 
   isReady(): boolean {
@@ -229,7 +276,9 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   #end(status: Status): void {
     if (this.#closed || this.#failure !== null) return;
     this.#failure = status;
-    this.#stream?.cancel(status);
+    if (this.#stream !== null) this.#stream.cancel(status);
+    // Between two streams; before start there is nobody to tell.
+    else if (this.#listener !== null) process.nextTick(tellRefused, this);
   }
 
   /** Calls a method of the listener in the async context of start. */
@@ -238,6 +287,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   }
 
   onHeaders(headers: Metadata): void {
+    this.#commit();
     if (this.#failure !== null) return;
     try {
       this.#tell(this.#listener?.onHeaders, headers);
@@ -273,8 +323,12 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
 
   onWritten(count: number): void {
     if (this.#failure !== null) return;
+    const again = Math.min(count, this.#countedAgain);
+    this.#countedAgain -= again;
+    this.#toldWritten += count - again;
+    if (count === again) return;
     try {
-      this.#tell(this.#listener?.onWritten, count);
+      this.#tell(this.#listener?.onWritten, count - again);
     } catch (error) {
       this.#listenerThrew('Failed to call onWritten.', error);
     }
@@ -299,10 +353,22 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     this.#end(Status.CANCELLED.withDescription(description).withCause(failure));
   }
 
-  /** The stream has closed: the one gate to the listener's onClose. */
-  onClose(status: Status, trailers: Metadata): void {
+  /** The stream has closed; another one follows, or the call is over. */
+  onClose(status: Status, trailers: Metadata, progress: StreamProgress): void {
+    if (this.#failure === null && this.#replay?.mayFollow(status, progress) === true) {
+      this.#stream = null;
+      // The channel hears of the end of the connection around now: by the next turn it will not pick that one again.
+      setImmediate(nextTurn, this);
+    } else {
+      this.#close(status, trailers);
+    }
+  }
+
+  /** The one gate to the listener's onClose. */
+  #close(status: Status, trailers: Metadata): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#commit();
     this.#config.clock.cancel(this.#deadlineTimer);
     this.#options.signal?.removeEventListener('abort', this);
     const settled = this.#failure ?? this.#lateStatus(status);
@@ -328,10 +394,14 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     return Status.DEADLINE_EXCEEDED.withDescription(`${description}${said}`);
   }
 
-  /** The tick after a start that got no stream. */
+  /** The tick after the call ended without a stream. */
   onRefused(): void {
-    this.onClose(this.#failure ?? Status.CANCELLED, new Metadata());
+    this.#close(this.#failure ?? Status.CANCELLED, new Metadata());
   }
+}
+
+function nextTurn(call: { onTurn(): void }): void {
+  call.onTurn();
 }
 
 function tellRefused(call: StreamClientCall<never, never>): void {

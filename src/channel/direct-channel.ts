@@ -7,8 +7,8 @@
  * A lost connection means IDLE: the next call connects again.
  * The back-off timer runs only while a call waits for ready, or after connect() or getState(true), until the attempt
  * that was asked for: a channel that nobody waits for keeps no process alive. Once the wait is over the next call
- * connects, and waits for that. A stream's progress reaches the call untouched: a layer that tries again can stand
- * between the two. Source: io.grpc.ManagedChannel.
+ * connects, and waits for that. A stream's progress reaches the call untouched: the call begins anew what came to
+ * nothing. Source: io.grpc.ManagedChannel.
  */
 import type { CallOptions } from '../call/call-options.ts';
 import type { Channel } from '../call/channel.ts';
@@ -99,6 +99,7 @@ export class DirectChannel implements Channel {
       compressors: options.compressors ?? CompressorRegistry.DEFAULT,
       maxInboundMessageBytes: options.maxInboundMessageBytes ?? DEFAULT_MAX_INBOUND_MESSAGE_BYTES,
       onListenerError: options.onListenerError ?? warnOfFailure,
+      replayBudget: { keptBytes: 0 },
     };
     const calls: Channel = {
       newCall: (method, callOptions) => this.#newCall(method, callOptions),

@@ -2,7 +2,7 @@
  * PendingStream: a ClientStream that keeps what the call says until there is a transport, says it there in the same
  * order, and from then on only passes on. Above: StreamClientCall. Below: the stream of the transport, whose listener
  * is the call's own. Exists because a call may start before its channel has a connection; a call on a READY channel has
- * none. Holds: nothing is sent and isReady() is false while it waits; ending it then costs no I/O and is 'not-sent';
+ * none. Holds: nothing is sent and isReady() is false while it waits; ending it then costs no I/O and is 'dropped';
  * the stream below is opened in the async context in which the call was started.
  *
  *   idle ─start→ waiting ─attach→ open
@@ -83,7 +83,7 @@ export class PendingStream implements ClientStream {
     const start = this.#takeStart('closed');
     if (start === null) return;
     this.#messages = [];
-    const close = (): void => start.listener.onClose(reason, new Metadata(), 'not-sent');
+    const close = (): void => start.listener.onClose(reason, new Metadata(), 'dropped');
     // The tick inherits the context it is asked for in; no listener method runs inside cancel.
     start.context.runInAsyncScope(() => process.nextTick(close));
     start.context.emitDestroy();

@@ -142,8 +142,8 @@ export class Faults {
   }
 
   /**
-   * The next `count` calls whose headers leave end UNAVAILABLE, as by RST_STREAM(REFUSED_STREAM): nobody has seen
-   * them.
+   * The next `count` streams whose headers leave end, as by RST_STREAM(REFUSED_STREAM): nobody has seen them. A call
+   * begins anew by itself once; refused again it is UNAVAILABLE.
    */
   refuseStreams(count: number): void {
     this.#source.refusedStreams = checkCount(count);

@@ -60,7 +60,7 @@ export interface Stream {
 
 /** The client's end. Legal order: start, then anything; halfClose at most once. */
 export interface ClientStream extends Stream {
-  /** Opens the stream, now or when there is room. Takes `headers` over. */
+  /** Opens the stream, now or when there is room. Keeps `headers` and leaves them as they are: they may be sent again. */
   start(headers: Metadata, listener: ClientStreamListener): void;
   /** No message will follow. */
   halfClose(): void;
@@ -127,6 +127,7 @@ export interface ServerStreamListener extends StreamListener {
 
 /**
  * What a retry may assume of a failed stream: nothing of it left this process; the server's application did not see it;
- * or it may have been processed. Source: gRFC A6, transparent retries.
+ * it may have been processed; or nothing left because this end would not have it so, and will not the next time.
+ * Source: gRFC A6, transparent retries, io.grpc.internal.ClientStreamListener.RpcProgress.
  */
-export type StreamProgress = 'not-sent' | 'refused' | 'processed';
+export type StreamProgress = 'not-sent' | 'refused' | 'processed' | 'dropped';

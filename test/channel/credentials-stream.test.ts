@@ -403,7 +403,7 @@ test('the owner hears of one answer, in time, and a failure after it changes not
   failed.fail(GONE);
   const closing = new RecordingStreamListener();
   closing.log.forbid(() => failed.start(new Metadata(), closing));
-  assert.equal(await closing.log.end(), { type: 'close', status: GONE, progress: 'not-sent' });
+  assert.equal(await closing.log.end(), { type: 'close', status: GONE, progress: 'dropped' });
   assert.is(credentials.requests.length, 2, 'asked for a stream that had failed');
   assert.equal(transport.last.said, ['start']);
   assert.equal(listener.log.names(), []);

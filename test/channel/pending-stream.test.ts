@@ -160,7 +160,7 @@ test('ends with the very status of a cancel, in the next tick, and opens no stre
   pending.writeMessage(Buffer.from('b'), 0);
   pending.request(1);
   pending.halfClose();
-  assert.equal(await listener.log.end(), { type: 'close', status: REASON, progress: 'not-sent' });
+  assert.equal(await listener.log.end(), { type: 'close', status: REASON, progress: 'dropped' });
   await nextTick();
   assert.is(transport.streams.length, 0);
   assert.equal(owner.abandoned, [pending]);
@@ -174,7 +174,7 @@ test('ends with the status it is failed with, in the next tick, whatever comes t
   listener.log.forbid(() => pending.fail(reason));
   listener.log.forbid(() => pending.cancel(REASON));
   pending.attach(transport);
-  assert.equal(await listener.log.end(), { type: 'close', status: reason, progress: 'not-sent' });
+  assert.equal(await listener.log.end(), { type: 'close', status: reason, progress: 'dropped' });
   assert.equal(owner.abandoned, []);
   assert.is(transport.streams.length, 0);
 });
@@ -193,7 +193,7 @@ test('ends after start when it was failed before', async () => {
   pending.fail(REASON);
   listener.log.forbid(() => pending.start(new Metadata(), listener));
   pending.attach(transport);
-  assert.equal(await listener.log.end(), { type: 'close', status: REASON, progress: 'not-sent' });
+  assert.equal(await listener.log.end(), { type: 'close', status: REASON, progress: 'dropped' });
   assert.is(transport.streams.length, 0);
 });
 

@@ -233,7 +233,8 @@ test('faults can be given to a channel of its own, by name and over HTTP/2', asy
   await using http2 = faults.channel({ host: '127.0.0.1', port: server.port });
   assert.equal([named.authority(), http2.authority()], ['faulty', `127.0.0.1:${server.port}`]);
   for (const channel of [named, http2]) assert.equal(await outcome(ask(channel)), ['OK', ['hello']]);
-  faults.refuseStreams(2);
+  // Two for each: a call that was refused once begins anew.
+  faults.refuseStreams(4);
   for (const channel of [named, http2]) assert.equal(await outcome(ask(channel)), ['UNAVAILABLE', []]);
   await using healthy = createInProcessChannel('faulty');
   faults.stall();

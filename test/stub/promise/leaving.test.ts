@@ -199,7 +199,7 @@ test('a request iterable is let go when the server ends the call, wherever it is
   const ends: readonly ((served: RawCall) => void)[] = [
     (served) => served.refuse(Code.ABORTED),
     (served) => served.peer.sendRst(served.stream, 'INTERNAL_ERROR'),
-    (served) => served.peer.sendGoaway(0),
+    (served) => served.peer.destroy(),
   ];
   for (const end of ends) {
     for (const size of [10, 100_000]) {
