@@ -10,9 +10,9 @@ import { addPermits } from '../values/permits.ts';
 import { Code, type Status } from '../values/status.ts';
 
 /** The most that is kept of one call, in bytes. Source: io.grpc.ManagedChannelBuilder.perRpcBufferLimit. */
-export const CALL_BUFFER_BYTES: number = 1024 * 1024;
+const CALL_BUFFER_BYTES = 1024 * 1024;
 /** The most that is kept of all calls of a channel, in bytes. Source: io.grpc.ManagedChannelBuilder.retryBufferSize. */
-export const CHANNEL_BUFFER_BYTES: number = 16 * 1024 * 1024;
+const CHANNEL_BUFFER_BYTES = 16 * 1024 * 1024;
 /** What a message that is kept costs beside its own bytes. */
 const MESSAGE_OVERHEAD_BYTES = 128;
 

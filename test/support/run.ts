@@ -12,7 +12,7 @@ const SOURCE = path.join(BUILT, '..', '..', 'test');
 const PARALLEL = 2;
 const DEFAULT_TIMEOUT_S = 120;
 /** Folders with scripts of their own, run only when named by `--in`. */
-const SEPARATE = ['interop', 'soak'];
+const SEPARATE = ['interop/external', 'soak'];
 
 function parseArguments(args: readonly string[]): { folder: string | null; filters: string[] } {
   const filters = [...args];
