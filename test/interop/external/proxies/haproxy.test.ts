@@ -1,0 +1,18 @@
+/** The proxy contract through HAProxy. */
+import { suite } from '../../../support/suite.ts';
+import { HAPROXY } from './haproxy.ts';
+import { proxyContract } from './proxy-contract.ts';
+
+const test = suite('HAProxy');
+
+proxyContract(test, HAPROXY, {
+  added: [],
+  refusesPaths: true,
+  silent: 'UNAVAILABLE: HTTP status code 504',
+  unreachable: 'UNAVAILABLE: HTTP status code 503',
+  lost: 'UNAVAILABLE: stream reset by the peer with HTTP/2 code REFUSED_STREAM',
+  // It ends the response as if it were complete: DATA with END_STREAM, and only then a reset.
+  cutShort: 'INTERNAL: the server ended the stream without a status',
+});
+
+test.run();
