@@ -3,7 +3,7 @@
  * case failed; 1: one did; 2: the command line is wrong. Below: client-program.ts.
  */
 import { CLIENT_FLAGS, runClient } from './client-program.ts';
-import { parseFlags, UsageError } from './peers/grpc-js-flags.ts';
+import { parseFlags, UsageError } from './flags.ts';
 
 try {
   const ok = await runClient(parseFlags(process.argv.slice(2), CLIENT_FLAGS), console.log, console.error);

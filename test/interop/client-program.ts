@@ -8,7 +8,7 @@ import type { SoakSettings } from './cases/case.ts';
 import { CASES, SKIPPED_CASES } from './cases/cases.ts';
 import { DEFAULT_SOAK, InteropClient, type InteropClientInit } from './client.ts';
 import { FACE_NAMES } from './faces.ts';
-import { type Flags, UsageError } from './peers/grpc-js-flags.ts';
+import { type Flags, UsageError } from './flags.ts';
 
 /** The official flags of a client, and two of our own, with their defaults. */
 export const CLIENT_FLAGS = {

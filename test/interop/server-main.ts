@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import type { Server } from '../../src/index.ts';
 import { FACE_NAMES } from './faces.ts';
-import { parseFlags, UsageError } from './peers/grpc-js-flags.ts';
+import { parseFlags, UsageError } from './flags.ts';
 import { type InteropServerInit, startInteropServer } from './server.ts';
 
 const GRACE_MS = 5000;

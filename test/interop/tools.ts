@@ -12,10 +12,7 @@ import path from 'node:path';
 export type Tool = { readonly path: string; readonly version: string } | { readonly missing: string };
 
 /** Where everything is kept that was built for interop tests. */
-const CACHE: string = path.join(
-  process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'),
-  'halfclose-interop',
-);
+const CACHE: string = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'halfclose-interop');
 
 /** How long a toolchain may take to fetch and build one program, in milliseconds. */
 const BUILD_MS = 15 * 60 * 1000;

@@ -3,7 +3,7 @@
  * `listening on PORT`; `--port=0` finds a free one. Ends at SIGTERM and SIGINT: with exit code 0, or with 1 and the reasons on
  * stderr if a client has not done what its case asks of it. Exit code 2: the command line is wrong. Below: negative-server.ts.
  */
-import { parseFlags, UsageError } from '../peers/grpc-js-flags.ts';
+import { parseFlags, UsageError } from '../flags.ts';
 import { isNegativeCase, NEGATIVE_CASES, NegativeServer } from './negative-server.ts';
 
 async function start(args: readonly string[]): Promise<NegativeServer> {

@@ -2,8 +2,9 @@
  * The official interop client on grpc-js, as a program: `node grpc-js-client-main.js --server_port=50051 --test_case=all`.
  * Exit code 0: no case failed; 1: one did; 2: the command line is wrong. Below: grpc-js-client.ts.
  */
+
+import { parseFlags, UsageError } from '../flags.ts';
 import { CLIENT_FLAGS, runClient } from './grpc-js-client.ts';
-import { parseFlags, UsageError } from './grpc-js-flags.ts';
 
 try {
   const ok = await runClient(parseFlags(process.argv.slice(2), CLIENT_FLAGS), console.log, console.error);

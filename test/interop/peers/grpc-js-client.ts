@@ -4,9 +4,9 @@
  */
 import { type ChannelOptions, compressionAlgorithms, credentials, Metadata } from '@grpc/grpc-js';
 import { within } from '../../support/within.ts';
+import { type Flags, readFlagged, UsageError } from '../flags.ts';
 import { GrpcJsChannel } from './grpc-js-calls.ts';
 import { CASES, type CaseContext, SKIPPED_BY_CLIENT } from './grpc-js-cases.ts';
-import { type Flags, readFlagged, UsageError } from './grpc-js-flags.ts';
 
 /** The official flags of a client, and one of our own, with their defaults. */
 export const CLIENT_FLAGS = {

@@ -2,7 +2,7 @@
  * The official interop server on grpc-js, as a program: `node grpc-js-server-main.js --port=50051`. Prints
  * `listening on PORT`; ends on SIGTERM. Exit code 2: the command line is wrong. Below: grpc-js-server.ts.
  */
-import { parseFlags, readFlagged, UsageError } from './grpc-js-flags.ts';
+import { parseFlags, readFlagged, UsageError } from '../flags.ts';
 import { serveOnGrpcJs } from './grpc-js-server.ts';
 
 const FLAGS = { host: '127.0.0.1', port: 0, use_tls: false, tls_cert_file: '', tls_key_file: '' };
