@@ -190,13 +190,11 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
   }
 }
 
-/**
- * The turns of the event loop that trailers need to leave: end() a tick after they were set, `wantTrailers`, the write
- * (test/server/server-http2.test.ts). Who reads too slowly to get them has a lost connection instead.
- */
+/** How many turns of the event loop trailers are given to leave. Who reads too slowly for them has a lost connection. */
 const LAST_TURNS = 3;
 
 function destroyLater(session: ServerHttp2Session, socket: Socket, turns: number): void {
+  // node:http2: trailers leave turns after end(), by `wantTrailers` and a write of their own (test/server/server-http2.test.ts).
   if (turns > 0) setImmediate(destroyLater, session, socket, turns - 1);
   else destroySession(session, socket);
 }

@@ -172,8 +172,7 @@ function start(name: string, ...args: string[]): Program {
 test('the programs print what they did, and end with its exit code', { timeoutMs: 60_000 }, async () => {
   const [cert, key, ca] = ['cert.pem', 'key.pem', 'ca.pem'].map((file) => path.join(folder, file));
   using server = start('grpc-js-server', '--use_tls', `--tls_cert_file=${cert}`, '--tls_key_file', `${key}`);
-  const [line] = await within(PATIENCE_MS, once(server.child.stdout as Readable, 'data'), 'the server to listen');
-  const port = /^listening on (\d+)\n$/.exec(String(line))?.[1] ?? 'none';
+  const port = `${await listeningPort(server)}`;
   const target = ['--server_host=127.0.0.1', '--server_port', port, '--use_tls=true', '--use_test_ca'];
   const trust = ['--ca_file', `${ca}`, '--server_host_override=elsewhere.test'];
   using good = start('grpc-js-client', ...target, ...trust, '--test_case=empty_unary,cancel_after_begin');
@@ -232,11 +231,32 @@ async function clientAtTheirs(port: number, face: FaceName, world: World): Promi
   });
 }
 
+/** Their server under TLS, once it has been asked for; in a process of its own, because it can leave a socket open. */
+let underTls: Program | null = null;
+let portUnderTls = Promise.resolve(0);
+
+async function listeningPort({ child }: Program): Promise<number> {
+  const [line] = await within(PATIENCE_MS, once(child.stdout as Readable, 'data'), 'the server to listen');
+  return Number(/^listening on (\d+)\n$/.exec(String(line))?.[1]);
+}
+
+function serveUnderTls(): Promise<number> {
+  if (underTls !== null) return portUnderTls;
+  const [cert, key] = ['cert.pem', 'key.pem'].map((file) => path.join(folder, file));
+  underTls = start('grpc-js-server', '--use_tls', `--tls_cert_file=${cert}`, `--tls_key_file=${key}`);
+  portUnderTls = listeningPort(underTls);
+  return portUnderTls;
+}
+
+test.after(async () => {
+  underTls?.child.kill('SIGKILL');
+  await underTls?.code;
+});
+
 async function atTheirs(name: string, face: FaceName, world: World): Promise<void> {
-  const { elsewhere } = await certificates();
-  const tls = { cert: Buffer.from(elsewhere.cert), key: Buffer.from(elsewhere.key) };
-  using server = await serveOnGrpcJs(world === 'under TLS' ? { tls } : {});
-  await using client = await clientAtTheirs(server.port, face, world);
+  using server = world === 'under TLS' ? null : await serveOnGrpcJs();
+  const port = server?.port ?? (await serveUnderTls());
+  await using client = await clientAtTheirs(port, face, world);
   await client.run(name);
 }
 

@@ -171,7 +171,8 @@ for (const kind of ['unary', 'client_streaming', 'server_streaming', 'bidi_strea
         encodeHeaders(1, [...responseHeaders(), ['grpc-status', 'x']], true),
         Code.UNKNOWN,
       ],
-      ['a refusal', encodeReset(1, 'REFUSED_STREAM'), Code.UNAVAILABLE],
+      // Before the headers it would begin anew.
+      ['a refusal', Buffer.concat([opened, encodeReset(1, 'REFUSED_STREAM')]), Code.UNAVAILABLE],
       [
         'a page',
         encodeHeaders(
