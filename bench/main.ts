@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { SingleBar } from 'cli-progress';
 import { certificates } from '../test/support/certificates.ts';
+import { countStacks } from './count/main.ts';
 import { type Options, readOptions } from './options.ts';
 import { compare, compareText } from './report/compare.ts';
 import { page } from './report/html.ts';
@@ -112,7 +113,9 @@ async function run(args: readonly string[]): Promise<boolean> {
     console.log(options);
     return true;
   }
-  return 'target' in options ? await runTarget(options) : await compareStacks(options);
+  if ('target' in options) return await runTarget(options);
+  if (options.count === null) return await compareStacks(options);
+  return await countStacks(options, nodeFor(options.nodeMajor), options.count.json);
 }
 
 try {

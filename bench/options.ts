@@ -5,12 +5,13 @@
 import { parseArgs } from 'node:util';
 import type { Contender, Effort } from './runner.ts';
 import { SCENARIOS, type Scenario } from './scenarios.ts';
-import { isStackName, QUICK_STACKS, STACK_NAMES, type StackName } from './stacks.ts';
+import { isStackName, PEER_NAMES, QUICK_STACKS, STACK_NAMES, type StackName } from './stacks.ts';
 import { UsageError } from './usage-error.ts';
 
 const USAGE = `npm run bench -- [options]
 
-  --full                every scenario and every stack, with longer rounds (about an hour)
+  --full                every scenario and every stack, with longer rounds (about an hour); some also in pairs, with
+                        grpc-go too if there is Go
   --scenario a,b        only scenarios whose name holds one of these; --list names them
   --stack a,b           only these stacks, or pairs 'client>server'
   --rounds n            rounds of each contender in each scenario; at least 1
@@ -19,6 +20,7 @@ const USAGE = `npm run bench -- [options]
   --compare old.json    says what changed since an older run
   --json file           where to write the results. Default: bench-results.json
   --html file           where to write the page. Default: bench-results.html
+  --count               does not measure: counts the promises, ticks, timers and bytes of each operation
   --list                names scenarios and stacks, and ends
 
 npm run bench -- --target host:port --proto file.proto --call pkg.Service/Method [--data '{…}'] loads any server: see
@@ -32,6 +34,8 @@ export interface Options {
   readonly compare: string | null;
   readonly json: string;
   readonly html: string;
+  /** What --count asks for; null to measure. JSON goes to a file only if one is named. */
+  readonly count: { readonly json: string | null } | null;
 }
 
 /** The floor first: it is what ratios are to. */
@@ -48,6 +52,7 @@ const FLAGS = {
   compare: { type: 'string' },
   json: { type: 'string' },
   html: { type: 'string' },
+  count: { type: 'boolean' },
   list: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
@@ -88,13 +93,33 @@ function contender(text: string): Contender {
   return { name: client === server ? client : `${client} > ${server}`, client, server };
 }
 
+/** What shows which end costs what, and how halfclose stands beside an implementation that is not Node's. */
+const CROSS_PAIRS = ['calls>floor', 'floor>calls', 'calls>grpc-go', 'grpc-go>calls'];
+const CROSSED_SCENARIOS = ['unary-32-100', 'ping-pong-1', 'ping-pong-100'];
+
+function crossPairs({ name }: Scenario): Contender[] {
+  return CROSSED_SCENARIOS.includes(name) ? CROSS_PAIRS.map(contender) : [];
+}
+
 function contendersFor(stacks: string | undefined, full: boolean): Options['contendersOf'] {
   if (stacks !== undefined) {
     const wanted = stacks.split(',').map(contender);
     return () => wanted;
   }
   const names: readonly StackName[] = full ? STACK_NAMES : QUICK_STACKS;
-  return (scenario) => (scenario.stacks ?? names).map((name) => contender(name));
+  return (scenario) => {
+    const own = (scenario.stacks ?? names).map((name) => contender(name));
+    return full ? [...own, ...crossPairs(scenario)] : own;
+  };
+}
+
+/** What times or draws has no meaning where nothing is timed. */
+const NOT_COUNTING = ['rounds', 'round-ms', 'compare', 'html'] as const;
+
+function countingOf(values: ReturnType<typeof parse>): NonNullable<Options['count']> {
+  const odd = NOT_COUNTING.find((flag) => values[flag] !== undefined);
+  if (odd !== undefined) throw new UsageError(`--count goes without --${odd}`);
+  return { json: values.json ?? null };
 }
 
 /** What the command line asks for; a text to print and end with, for --help and --list. */
@@ -116,10 +141,15 @@ export function readOptions(args: readonly string[]): Options | string {
     compare: values.compare ?? null,
     json: values.json ?? 'bench-results.json',
     html: values.html ?? 'bench-results.html',
+    count: values.count === true ? countingOf(values) : null,
   };
 }
 
 function listing(): string {
   const scenarios = SCENARIOS.map(({ name, title, quick }) => `  ${name.padEnd(18)}${title}${quick ? ' (quick)' : ''}`);
-  return ['scenarios', ...scenarios, '', `stacks: ${STACK_NAMES.join(', ')}`].join('\n');
+  const stacks = [
+    `stacks: ${STACK_NAMES.join(', ')}`,
+    `beyond Node, for unary and ping-pong: ${PEER_NAMES.join(', ')}`,
+  ];
+  return ['scenarios', ...scenarios, '', ...stacks].join('\n');
 }

@@ -8,10 +8,13 @@ import { build, decodeFromCompressedBase64, type Histogram } from 'hdr-histogram
 import type { Round } from './drive.ts';
 import { latencyOf } from './latency.ts';
 import type { Measures } from './meter.ts';
+import { whyNotGrpcGo } from './peers/grpc-go.ts';
+import { GrpcGoEnd } from './peers/grpc-go-end.ts';
 import type { ContenderResult, Failure, Sample, ScenarioResult } from './result.ts';
 import type { Scenario, Work } from './scenarios.ts';
 import type { StackOptions } from './stack.ts';
 import type { StackName } from './stacks.ts';
+import type { Worker } from './worker.ts';
 import { type Core, canPin, WorkerProcess } from './worker-process.ts';
 
 /** Who calls whom. */
@@ -42,18 +45,31 @@ export function roundsOf({ work }: Scenario, { rounds }: Effort): number {
   return work.kind === 'idle' || work.kind === 'slow-reader' ? 1 : rounds;
 }
 
+/** One end of a pair, in a process of its own. */
+type End = Pick<WorkerProcess<Worker>, 'ask' | 'stop'>;
+
+function startEnd(name: StackName, node: string, core: Core): End {
+  return name === 'grpc-go' ? new GrpcGoEnd(core) : WorkerProcess.start('worker.js', node, core);
+}
+
+/** Throws in one line what keeps a contender from a scenario. */
+function checkContender({ client, server }: Contender, scenario: Scenario): void {
+  const reason = client === 'grpc-go' || server === 'grpc-go' ? whyNotGrpcGo(scenario) : null;
+  if (reason !== null) throw new Error(reason);
+}
+
 /** The processes of one contender in one scenario. */
 class Pair {
   readonly contender: Contender;
-  readonly #server: WorkerProcess;
+  readonly #server: End;
   /** The same as the server within one process. */
-  readonly #client: WorkerProcess;
+  readonly #client: End;
   readonly #samples: Sample[] = [];
   readonly #latencies: Histogram = build({ numberOfSignificantValueDigits: 3 });
   #hasLatencies = false;
   #idle: ContenderResult['idle'] = null;
 
-  private constructor(contender: Contender, server: WorkerProcess, client: WorkerProcess) {
+  private constructor(contender: Contender, server: End, client: End) {
     this.contender = contender;
     this.#server = server;
     this.#client = client;
@@ -61,8 +77,8 @@ class Pair {
 
   static async open(contender: Contender, options: StackOptions, node: string): Promise<Pair> {
     const [serverCore, clientCore] = cores();
-    const server = WorkerProcess.start(node, serverCore);
-    const client = options.inProcess ? server : WorkerProcess.start(node, clientCore);
+    const server = startEnd(contender.server, node, serverCore);
+    const client = options.inProcess ? server : startEnd(contender.client, node, clientCore);
     const pair = new Pair(contender, server, client);
     try {
       const target = await server.ask('serve', contender.server, options);
@@ -169,6 +185,7 @@ export async function runScenario(
   try {
     for (const contender of contenders) {
       try {
+        checkContender(contender, scenario);
         pairs.push(await Pair.open(contender, stackOptions(scenario, options.tls), options.node));
       } catch (error) {
         failures.push({ contender: contender.name, reason: (error as Error).message });

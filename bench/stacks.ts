@@ -4,16 +4,19 @@
  */
 import type { Stack } from './stack.ts';
 
-/** The order of reports. */
+/** Those that run in Node, in the order of reports. */
 export const STACK_NAMES = ['floor', 'calls', 'reactors', 'promises', 'grpc-js', 'nice-grpc', 'connect'] as const;
 
-export type StackName = (typeof STACK_NAMES)[number];
+/** Implementations in other languages, which run in processes of their own: see peers/. Only for those who ask for them. */
+export const PEER_NAMES = ['grpc-go'] as const;
+
+export type StackName = (typeof STACK_NAMES)[number] | (typeof PEER_NAMES)[number];
 
 /** Those of the quick run. */
 export const QUICK_STACKS: readonly StackName[] = ['floor', 'calls', 'reactors', 'promises', 'grpc-js'];
 
 export function isStackName(name: string): name is StackName {
-  return (STACK_NAMES as readonly string[]).includes(name);
+  return [...STACK_NAMES, ...PEER_NAMES].some((known) => known === name);
 }
 
 const LOADERS: Readonly<Record<StackName, () => Promise<Stack>>> = {
@@ -24,6 +27,7 @@ const LOADERS: Readonly<Record<StackName, () => Promise<Stack>>> = {
   'grpc-js': async () => (await import('./stacks/grpc-js.ts')).GRPC_JS,
   'nice-grpc': async () => (await import('./stacks/nice-grpc.ts')).NICE_GRPC,
   connect: async () => (await import('./stacks/connect.ts')).CONNECT,
+  'grpc-go': () => Promise.reject(new Error('grpc-go does not run in Node')),
 };
 
 export function loadStack(name: StackName): Promise<Stack> {

@@ -1,14 +1,16 @@
 /**
- * A worker as its parent sees it: a process on a core of its own that does one thing at a time. Above: runner.ts. Below:
- * worker.ts. Holds: a worker that dies rejects what was asked of it; stop ends it in any case.
+ * A worker as its parent sees it: a process on a core of its own that does one thing at a time. Above: the runners.
+ * Below: worker.ts or count/worker.ts. Holds: a worker that dies rejects what was asked of it; stop ends it in any case.
  */
 import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import type { Worker, WorkerMethod, WorkerRequest, WorkerResponse } from './worker.ts';
+import type { WorkerRequest, WorkerResponse } from './worker-ipc.ts';
 
-const WORKER = path.join(import.meta.dirname, 'worker.js');
+/** The programs that workers run, beside this file. */
+export type WorkerScript = 'worker.js' | 'count/worker.js';
+
 const STOP_MS = 3_000;
 
 /** Which core a worker runs on; null for any. */
@@ -19,8 +21,11 @@ export function canPin(): boolean {
   return availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0;
 }
 
-/** One worker. */
-export class WorkerProcess {
+export type ArgsOf<F> = F extends (...args: infer A) => unknown ? A : never;
+export type ResultOf<F> = F extends (...args: never) => Promise<infer R> ? R : never;
+
+/** One worker; `W` is the class whose methods it answers with. */
+export class WorkerProcess<W extends object> {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
   #stderr = '';
@@ -34,9 +39,9 @@ export class WorkerProcess {
   }
 
   /** Starts one under `node`, a path. */
-  static start(node: string, core: Core): WorkerProcess {
+  static start<W extends object>(program: WorkerScript, node: string, core: Core): WorkerProcess<W> {
     const execArgv = ['--expose-gc'];
-    const child = fork(WORKER, [], {
+    const child = fork(path.join(import.meta.dirname, program), [], {
       execPath: node,
       execArgv,
       serialization: 'advanced',
@@ -44,14 +49,11 @@ export class WorkerProcess {
     });
     // All of its threads: node has started some by now.
     if (core !== null) spawnSync('taskset', ['-a', '-c', '-p', `${core}`, `${child.pid}`]);
-    return new WorkerProcess(child);
+    return new WorkerProcess<W>(child);
   }
 
   /** Asks for one thing. Rejects when it fails or the worker dies. */
-  async ask<M extends WorkerMethod>(
-    method: M,
-    ...args: Parameters<Worker[M]>
-  ): Promise<Awaited<ReturnType<Worker[M]>>> {
+  async ask<M extends keyof W & string>(method: M, ...args: ArgsOf<W[M]>): Promise<ResultOf<W[M]>> {
     const request: WorkerRequest = { method, args };
     this.#child.send(request);
     const answer = once(this.#child, 'message');
@@ -60,7 +62,7 @@ export class WorkerProcess {
     });
     const [response] = (await Promise.race([answer, death])) as [WorkerResponse];
     if ('error' in response) throw new Error(response.error);
-    return response.result as Awaited<ReturnType<Worker[M]>>;
+    return response.result as ResultOf<W[M]>;
   }
 
   /** Ends the worker, by force if need be. */

@@ -8,6 +8,7 @@ import type { Work } from './scenarios.ts';
 import { simpleRequest } from './service.ts';
 import type { OpenCall, StackClient, StackOptions, StackServer } from './stack.ts';
 import { loadStack, type StackName } from './stacks.ts';
+import { answerParent } from './worker-ipc.ts';
 
 /** What a worker does, as its parent asks for it. Every method's arguments and result can be cloned. */
 export class Worker {
@@ -80,28 +81,4 @@ export class Worker {
   }
 }
 
-/** The methods that a parent may ask for. */
-export type WorkerMethod = keyof Worker;
-
-/** What the parent sends. */
-export interface WorkerRequest {
-  readonly method: WorkerMethod;
-  readonly args: readonly unknown[];
-}
-
-/** What the worker answers. */
-export type WorkerResponse = { readonly result: unknown } | { readonly error: string };
-
-const worker = new Worker();
-
-process.on('disconnect', () => process.exit());
-process.on('message', async ({ method, args }: WorkerRequest) => {
-  let response: WorkerResponse;
-  try {
-    const call = worker[method] as (...args: readonly unknown[]) => Promise<unknown>;
-    response = { result: await call.apply(worker, [...args]) };
-  } catch (error) {
-    response = { error: error instanceof Error ? (error.stack ?? error.message) : String(error) };
-  }
-  process.send?.(response);
-});
+answerParent(new Worker());

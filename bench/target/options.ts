@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../usage-error.ts';
 
-export const TARGET_USAGE = `npm run bench -- --target host:port --proto file.proto --call pkg.Service/Method [options]
+const TARGET_USAGE = `npm run bench -- --target host:port --proto file.proto --call pkg.Service/Method [options]
 
   --data '{…}'          the request as JSON; an array of requests for client streaming and bidi; @file reads it.
                         Default: one empty message
