@@ -5,8 +5,8 @@ function modifyEsbuildConfig(config) {
 }
 
 export default [
-  { name: 'client only', path: 'scripts/size/client.js', limit: '60 kB' },
+  { name: 'client only', path: 'scripts/size/client.js', limit: '62 kB' },
   { name: 'server only', path: 'scripts/size/server.js', limit: '46 kB' },
   { name: 'client and server with promises', path: 'scripts/size/promises.js', limit: '98 kB' },
-  { name: 'everything', path: 'scripts/size/everything.js', limit: '122 kB' },
+  { name: 'everything', path: 'scripts/size/everything.js', limit: '124 kB' },
 ].map((entry) => ({ ...entry, brotli: false, gzip: false, modifyEsbuildConfig }));

@@ -12,7 +12,8 @@ import { EMPTY, output } from './requests.ts';
 
 const MEBIBYTE = 1 << 20;
 const RESPONSES = 8;
-const ROUNDS = 12;
+/** More than the 16 MiB that grpc-go reads ahead at most, once it has measured the connection. */
+const ROUNDS = 40;
 /** So many calls are made and answered while a stream makes no progress, before it counts as standing still. */
 const CALLS_OF_A_STANDSTILL = 20;
 

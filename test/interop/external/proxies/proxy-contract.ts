@@ -19,7 +19,7 @@ export interface ProxyHabits {
   readonly silent: string;
   /** How a call ends whose upstream cannot be reached. */
   readonly unreachable: string;
-  /** How a call ends whose upstream is lost before it has answered. */
+  /** How a call ends whose upstream is lost before it has answered; or 'begun anew' at the next one. */
   readonly lost: string;
   /** How a call ends whose upstream has begun its response, and is lost or falls silent. */
   readonly cutShort: string;
