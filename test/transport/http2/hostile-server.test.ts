@@ -15,6 +15,8 @@ const test = suite('Http2ClientTransport: a hostile server');
 
 /** Long enough to be met only by a connection of which node no longer tells anything. */
 const TIMEOUT_MS = 60;
+/** Where the status is known: only a mistake meets it. */
+const PATIENCE_MS = 5_000;
 
 /** What the server sends for each request, and whether it hangs up then. */
 interface Script {
@@ -34,10 +36,14 @@ async function listen(script: Script): Promise<RawServer> {
 }
 
 /** One call on a connection of its own. callEcho checks that it ends once, and nothing after that. */
-async function attempt(port: number, kind: keyof typeof echoMethods = 'bidi_streaming'): Promise<Outcome> {
+async function attempt(
+  port: number,
+  kind: keyof typeof echoMethods = 'bidi_streaming',
+  timeoutMs: number = TIMEOUT_MS,
+): Promise<Outcome> {
   const channel = echoChannel(port);
   try {
-    return await callEcho(channel, echoMethods[kind], [Buffer.from('a message')], { timeoutMs: TIMEOUT_MS });
+    return await callEcho(channel, echoMethods[kind], [Buffer.from('a message')], { timeoutMs });
   } finally {
     await channel[Symbol.asyncDispose]();
   }
@@ -53,7 +59,7 @@ const HEALTHY: Buffer = Buffer.concat([
 
 test('the healthy answer that the others are made from is OK', async () => {
   await using server = await listen({ answer: HEALTHY, hangUp: false });
-  const outcome = await attempt(server.port);
+  const outcome = await attempt(server.port, 'bidi_streaming', PATIENCE_MS);
   assert.is(outcome.code, Code.OK, outcome.message);
   assert.is(outcome.messages.length, 2);
 });
@@ -190,7 +196,7 @@ for (const kind of ['unary', 'client_streaming', 'server_streaming', 'bidi_strea
     await using server = await listen(script);
     for (const [what, answer, code] of cases) {
       script.answer = answer;
-      const outcome = await attempt(server.port, kind);
+      const outcome = await attempt(server.port, kind, PATIENCE_MS);
       assert.is(outcome.code, code, `${what}: ${outcome.message}`);
     }
   });
