@@ -1,10 +1,10 @@
 /**
  * Replay: what a call has said so far, as long as it may have to be said again on another connection. Above:
  * StreamClientCall, which lets go of it once the response begins. Below: nothing. Holds: what is kept is bounded, for a call
- * and for all calls of its channel; a call that was refused is said again once, one that was never sent as often as it takes.
- * Source: gRFC A6 "Transparent Retries", io.grpc.internal.RetriableStream.
+ * and for all calls of its channel; a call that was refused is said again once, one that was never sent as often as it takes,
+ * but not for ever. Source: gRFC A6 "Transparent Retries", io.grpc.internal.RetriableStream.
  */
-import type { ClientStream, StreamProgress, WriteFlags } from '../transport/stream.ts';
+import type { ClientStream, ClientStreamListener, StreamProgress, WriteFlags } from '../transport/stream.ts';
 import type { Metadata } from '../values/metadata.ts';
 import { addPermits } from '../values/permits.ts';
 import { Code, type Status } from '../values/status.ts';
@@ -15,6 +15,8 @@ const CALL_BUFFER_BYTES = 1024 * 1024;
 const CHANNEL_BUFFER_BYTES = 16 * 1024 * 1024;
 /** What a message that is kept costs beside its own bytes. */
 const MESSAGE_OVERHEAD_BYTES = 128;
+/** How many streams of one call may come to nothing before they left. Source: io.grpc.internal.RetriableStream. */
+const MAX_NEVER_SENT = 1_000;
 
 /** What the calls of a channel keep between them. */
 export interface ReplayBudget {
@@ -34,6 +36,7 @@ export class Replay {
   #bytes = 0;
   #permits = 0;
   #wasRefused = false;
+  #neverSent = 0;
 
   constructor(headers: Metadata, budget: ReplayBudget) {
     this.#headers = headers;
@@ -69,15 +72,22 @@ export class Replay {
    */
   mayFollow(status: Status, progress: StreamProgress): boolean {
     if (status.code !== Code.UNAVAILABLE) return false;
-    if (progress === 'not-sent') return true;
+    if (progress === 'not-sent') {
+      this.#neverSent += 1;
+      return this.#neverSent <= MAX_NEVER_SENT;
+    }
     if (progress !== 'refused' || this.#wasRefused) return false;
     this.#wasRefused = true;
     return true;
   }
 
-  /** Starts `stream` and says everything again; returns the permits, which are for the caller to ask for, last. */
-  sayTo(stream: ClientStream, listener: Parameters<ClientStream['start']>[1], isHalfClosed: boolean): number {
+  /** Starts a stream for the call. */
+  start(stream: ClientStream, listener: ClientStreamListener): void {
     stream.start(this.#headers, listener);
+  }
+
+  /** Says everything again; returns the permits, which are for the caller to ask for, last. */
+  sayTo(stream: ClientStream, isHalfClosed: boolean): number {
     for (const { payload, flags } of this.#messages) stream.writeMessage(payload, flags);
     if (isHalfClosed) stream.halfClose();
     return this.#permits;

@@ -122,9 +122,15 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
 
   #tryAgain(): void {
     const stream = this.#newStream();
-    this.#stream = stream;
     this.#countedAgain = this.#toldWritten;
-    const permits = this.#replay?.sayTo(stream, this, this.#state === 'half-closed') ?? 0;
+    // Credentials are asked within: what they have the call say is kept too, behind what it said before.
+    this.#replay?.start(stream, this);
+    this.#stream = stream;
+    if (this.#failure !== null) {
+      stream.cancel(this.#failure);
+      return;
+    }
+    const permits = this.#replay?.sayTo(stream, this.#state === 'half-closed') ?? 0;
     if (this.#replay?.isFull === true) this.#commit();
     // Last, because it alone may call the listener at once, and what the listener sends then belongs behind the rest.
     if (permits > 0) stream.request(permits);
@@ -357,7 +363,8 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   onClose(status: Status, trailers: Metadata, progress: StreamProgress): void {
     if (this.#failure === null && this.#replay?.mayFollow(status, progress) === true) {
       this.#stream = null;
-      // The channel hears of the end of the connection around now: by the next turn it will not pick that one again.
+      // node:http2: a stream that a GOAWAY refuses closes before its session tells of the GOAWAY; a turn later the channel
+      // will not pick that connection again (test/call/transparent-retry-http2.test.ts).
       setImmediate(nextTurn, this);
     } else {
       this.#close(status, trailers);
