@@ -12,6 +12,7 @@ import { countStacks } from './count/main.ts';
 import { type Options, readOptions } from './options.ts';
 import { compare, compareText } from './report/compare.ts';
 import { page } from './report/html.ts';
+import { performancePage } from './report/markdown.ts';
 import { scenarioTable } from './report/table.ts';
 import type { BenchResult, ScenarioResult } from './result.ts';
 import { PINNED, processor, type RunnerOptions, roundsOf, runScenario } from './runner.ts';
@@ -97,6 +98,7 @@ async function compareStacks(options: Options): Promise<boolean> {
   };
   writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
   writeFileSync(options.html, await page(result));
+  if (options.markdown !== null) writeFileSync(options.markdown, performancePage(result));
   console.log(
     `\nCPU is of both ends together; ratios are medians over rounds.\nwritten: ${options.json}, ${options.html}`,
   );

@@ -20,6 +20,7 @@ const USAGE = `npm run bench -- [options]
   --compare old.json    says what changed since an older run
   --json file           where to write the results. Default: bench-results.json
   --html file           where to write the page. Default: bench-results.html
+  --markdown file       where to write docs/performance.md. Default: nowhere
   --count               does not measure: counts the promises, ticks, timers and bytes of each operation
   --list                names scenarios and stacks, and ends
 
@@ -34,6 +35,7 @@ export interface Options {
   readonly compare: string | null;
   readonly json: string;
   readonly html: string;
+  readonly markdown: string | null;
   /** What --count asks for; null to measure. JSON goes to a file only if one is named. */
   readonly count: { readonly json: string | null } | null;
 }
@@ -52,6 +54,7 @@ const FLAGS = {
   compare: { type: 'string' },
   json: { type: 'string' },
   html: { type: 'string' },
+  markdown: { type: 'string' },
   count: { type: 'boolean' },
   list: { type: 'boolean' },
   help: { type: 'boolean' },
@@ -114,7 +117,7 @@ function contendersFor(stacks: string | undefined, full: boolean): Options['cont
 }
 
 /** What times or draws has no meaning where nothing is timed. */
-const NOT_COUNTING = ['rounds', 'round-ms', 'compare', 'html'] as const;
+const NOT_COUNTING = ['rounds', 'round-ms', 'compare', 'html', 'markdown'] as const;
 
 function countingOf(values: ReturnType<typeof parse>): NonNullable<Options['count']> {
   const odd = NOT_COUNTING.find((flag) => values[flag] !== undefined);
@@ -141,6 +144,7 @@ export function readOptions(args: readonly string[]): Options | string {
     compare: values.compare ?? null,
     json: values.json ?? 'bench-results.json',
     html: values.html ?? 'bench-results.html',
+    markdown: values.markdown ?? null,
     count: values.count === true ? countingOf(values) : null,
   };
 }
