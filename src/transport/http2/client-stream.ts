@@ -55,6 +55,8 @@ export interface ClientStreamHost {
   openWhenThereIsRoom(stream: Http2ClientStream): void;
   /** A stream needs no slot any more. */
   leaveQueue(stream: Http2ClientStream): void;
+  /** A stream has taken the last id that the connection had. */
+  onIdsUsedUp(): void;
   /** The slot of a stream is free again: its http2 stream is gone, or was never made. */
   onSlotFree(): void;
   /** A stream is over, whether it ever had a slot or not. */
@@ -62,6 +64,9 @@ export interface ClientStreamHost {
   /** What a stream without a slot is waiting for, in words. */
   describeWait(): string;
 }
+
+/** Ids are never used twice. RFC 9113 §5.1.1. */
+const LAST_STREAM_ID = 2 ** 31 - 1;
 
 type State = 'idle' | 'waiting' | 'open' | 'ending' | 'closed';
 
@@ -241,6 +246,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     }
     this.#state = 'open';
     this.http2 = http2;
+    if (http2.id === LAST_STREAM_ID) this.#host.onIdsUsedUp();
     own(http2, this);
     http2.on('error', onHttp2Error);
     http2.on('response', onHttp2Response);

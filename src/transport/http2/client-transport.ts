@@ -70,6 +70,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   #socket: net.Socket | null = null;
   #session: http2.ClientHttp2Session | null = null;
   #attributes: Attributes = Attributes.EMPTY;
+  #idsUsedUp = false;
   #goaway: Goaway | null = null;
   /** What the socket, the session or we first said was wrong. */
   #error: Error | null = null;
@@ -271,9 +272,9 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     this.#fillSlots();
   }
 
-  /** After shutdown() streams that had started still open; after a GOAWAY none can. */
+  /** After shutdown() streams that had started still open; after a GOAWAY, or without ids, none can. */
   get #mayOpen(): boolean {
-    return this.#goaway === null && this.#state !== 'closed' && this.#state !== 'dying';
+    return this.#goaway === null && !this.#idsUsedUp && this.#state !== 'closed' && this.#state !== 'dying';
   }
 
   #fillSlots(): void {
@@ -291,6 +292,18 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
       stream.onSlot(session);
     }
     this.#filling = false;
+    this.#closeWhenDrained();
+  }
+
+  onIdsUsedUp(): void {
+    // Not within the start of the stream that took the last one.
+    process.nextTick(refuseMore, this);
+  }
+
+  /** For the tick after the last id was taken. */
+  refuseMore(): void {
+    this.#idsUsedUp = true;
+    this.#refuse(Status.UNAVAILABLE.withDescription('the connection has used up its streams'));
     this.#closeWhenDrained();
   }
 
@@ -364,6 +377,10 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     for (const stream of [...this.#streams]) stream.onShutdownNow(reason);
     this.#destroy();
   }
+}
+
+function refuseMore(transport: Http2ClientTransport): void {
+  transport.refuseMore();
 }
 
 function destroyBoth(session: http2.ClientHttp2Session | null, socket: net.Socket | null): void {
