@@ -56,7 +56,12 @@ function progress({ scenarios, contendersOf, effort }: Options): { step(name: st
   return { step: (name) => bar.increment(1, { name }), stop: () => bar.stop() };
 }
 
-async function runAll(options: Options, node: string): Promise<ScenarioResult[]> {
+/** Hands on what there is after each scenario, so that a run that is cut off has told what it found. */
+async function runAll(
+  options: Options,
+  node: string,
+  save: (scenarios: readonly ScenarioResult[]) => void,
+): Promise<ScenarioResult[]> {
   const made = await certificates();
   const bar = progress(options);
   const runner: RunnerOptions = {
@@ -69,6 +74,7 @@ async function runAll(options: Options, node: string): Promise<ScenarioResult[]>
   for (const scenario of options.scenarios) {
     const result = await runScenario(scenario, options.contendersOf(scenario), runner);
     results.push(result);
+    save(results);
     if (!process.stdout.isTTY) console.log(`\n${scenarioTable(result)}`);
   }
   bar.stop();
@@ -85,7 +91,7 @@ async function compareStacks(options: Options): Promise<boolean> {
   console.log(
     `Node ${version}, ${processor()}; ${rounds} rounds of ${roundMs} ms; client and server ${PINNED ? 'on a core each' : 'share the cores'}`,
   );
-  const result: BenchResult = {
+  const facts: Omit<BenchResult, 'scenarios'> = {
     at: new Date().toISOString(),
     node: version,
     cpu: processor(),
@@ -94,9 +100,10 @@ async function compareStacks(options: Options): Promise<boolean> {
     rounds,
     roundMs,
     versions: versions(),
-    scenarios: await runAll(options, node),
   };
-  writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`);
+  const save = (scenarios: readonly ScenarioResult[]): void =>
+    writeFileSync(options.json, `${JSON.stringify({ ...facts, scenarios }, null, 1)}\n`);
+  const result: BenchResult = { ...facts, scenarios: await runAll(options, node, save) };
   writeFileSync(options.html, await page(result));
   if (options.markdown !== null) writeFileSync(options.markdown, performancePage(result));
   console.log(

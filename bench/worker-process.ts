@@ -65,9 +65,13 @@ export class WorkerProcess<W extends object> {
     return response.result as ResultOf<W[M]>;
   }
 
-  /** Ends the worker, by force if need be. */
+  /** Ends the worker, by force if need be. A second call waits for the same end. */
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    if (!this.#child.connected) {
+      await this.#exited;
+      return;
+    }
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
     this.#child.disconnect();
     await this.#exited;

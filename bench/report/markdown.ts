@@ -11,7 +11,7 @@ floor says what the library adds to what node:http2 costs anyway; the floor has 
 interceptors or metadata.
 
 \`npm run bench\` takes a few minutes and measures a part of this; \`npm run bench -- --full\` all of it. A page with charts comes
-with the numbers ([that of this run](performance.html)). Rounds of the contenders take turns, client and server run on a core
+with the numbers. Rounds of the contenders take turns, client and server run on a core
 each, ratios are medians over rounds. \`--count\` tells promises, ticks and bytes for each call instead, without a clock.
 \`npm run bench -- --target host:port --proto f.proto --call pkg.Service/Method\` loads a server of yours and prints the same
 report.

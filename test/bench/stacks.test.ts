@@ -1,5 +1,6 @@
 /** Every stack of the benchmark does what the benchmark says it does, and notices when it does not. */
 import { drive } from '../../bench/drive.ts';
+import { runScenario } from '../../bench/runner.ts';
 import type { Work } from '../../bench/scenarios.ts';
 import { encodeOrder, messageOf, simpleRequest } from '../../bench/service.ts';
 import { type OpenCall, type Stack, type StackClient, type StackOptions, settled } from '../../bench/stack.ts';
@@ -129,5 +130,23 @@ for (const work of WORKS) {
       assert.is(round.latencies !== null, work.kind === 'unary' || work.kind === 'churn');
     }));
 }
+
+test('a scenario within one process is run to its end', { timeoutMs: 60_000 }, async () => {
+  const made = await certificates();
+  const result = await runScenario(
+    { name: 'in-process', title: 'within one process', work: WORKS[0] as Work, inProcess: true },
+    [{ name: 'calls', client: 'calls', server: 'calls' }],
+    {
+      rounds: 2,
+      roundMs: 20,
+      warmUpMs: 20,
+      node: process.execPath,
+      tls: { ca: made.ca.cert, cert: made.server.cert, key: made.server.key },
+      onProgress: () => {},
+    },
+  );
+  assert.equal(result.failures, []);
+  assert.is(result.results[0]?.samples.length, 2);
+});
 
 test.run();
