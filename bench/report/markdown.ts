@@ -11,15 +11,16 @@ floor says what the library adds to what node:http2 costs anyway; the floor has 
 interceptors or metadata.
 
 \`npm run bench\` takes a few minutes and measures a part of this; \`npm run bench -- --full\` all of it. A page with charts comes
-with the numbers. Rounds of the contenders take turns, client and server run on a core
-each, ratios are medians over rounds. \`--count\` tells promises, ticks and bytes for each call instead, without a clock.
+with the numbers. Rounds of the contenders take turns, client and server run on a core each, ratios are medians over rounds.
+\`--count\` tells promises, ticks and bytes for each call instead, without a clock.
 \`npm run bench -- --target host:port --proto f.proto --call pkg.Service/Method\` loads a server of yours and prints the same
 report.
 
 ## What it means
 
-- **Most of a unary call is node's.** \`ClientCall\` and \`ServerCall\` add a tenth to a fifth to the floor: what is left is the
-  price of http2 streams in Node. Reactors add next to nothing to that, promises a little.
+- **Most of a small unary call is node's.** \`ClientCall\` and \`ServerCall\` add about a fifth to the floor: what is left is
+  the price of http2 streams in Node. Reactors and promises add a little to that. Unary messages of 64 KiB are the weak spot,
+  at twice the floor.
 - **Streams are where libraries differ.** Messages are framed in one piece, written together and delivered without a tick
   each, so that a small message of a long stream costs a twentieth of what it costs in grpc-js.
 - **Reactors** write one message at a time, as in C++. \`WriteOptions.setBufferHint\`, as used here, lets them leave together.

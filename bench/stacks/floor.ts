@@ -11,6 +11,8 @@ import { type Done, metadataOf, type OpenCall, type Stack, type StackClient, typ
 
 const WINDOW_BYTES = 512 * 1024;
 const CONNECTION_WINDOW_BYTES = 4 * WINDOW_BYTES;
+/** In MB: many large messages at once are no reason to refuse streams. */
+const MAX_SESSION_MEMORY = 1000;
 const SETTINGS: http2.Settings = { initialWindowSize: WINDOW_BYTES, enablePush: false };
 const PREFIX_BYTES = 5;
 const GZIP_LEVEL = 6;
@@ -145,7 +147,11 @@ class FloorClient implements StackClient {
   constructor(target: string, options: StackOptions) {
     const { tls } = options;
     const authority = tls === null ? `http://${target}` : `https://localhost:${target.split(':')[1]}`;
-    this.#session = http2.connect(authority, { settings: SETTINGS, ...(tls === null ? {} : { ca: tls.ca }) });
+    this.#session = http2.connect(authority, {
+      maxSessionMemory: MAX_SESSION_MEMORY,
+      settings: SETTINGS,
+      ...(tls === null ? {} : { ca: tls.ca }),
+    });
     this.#session.on('error', () => {});
     this.#session.once('connect', () => this.#session.setLocalWindowSize(CONNECTION_WINDOW_BYTES));
     this.#framer = framerFor(options);
@@ -232,8 +238,13 @@ export const FLOOR: Stack = {
   async serve(options) {
     const server =
       options.tls === null
-        ? http2.createServer({ settings: SETTINGS })
-        : http2.createSecureServer({ settings: SETTINGS, key: options.tls.key, cert: options.tls.cert });
+        ? http2.createServer({ maxSessionMemory: MAX_SESSION_MEMORY, settings: SETTINGS })
+        : http2.createSecureServer({
+            maxSessionMemory: MAX_SESSION_MEMORY,
+            settings: SETTINGS,
+            key: options.tls.key,
+            cert: options.tls.cert,
+          });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     return new FloorServer(server as http2.Http2Server, options);
