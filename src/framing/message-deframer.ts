@@ -45,8 +45,8 @@ export class MessageDeframer {
   readonly #sink: DeframerSink;
   readonly #maxMessageBytes: number;
   readonly #chunks: ChunkQueue;
-  /** Made once, so that no message needs a closure. */
-  readonly #onInflated: CompressionCallback;
+  /** One per stream, made with the first message that is inflated off the event loop. */
+  #onInflated: CompressionCallback | null;
   /** Null for identity and for none. */
   #decompressor: Compressor | null;
   #permits: number;
@@ -63,7 +63,7 @@ export class MessageDeframer {
     this.#sink = sink;
     this.#maxMessageBytes = maxMessageBytes;
     this.#chunks = new ChunkQueue();
-    this.#onInflated = (error, bytes): void => this.#onInflation(error, bytes);
+    this.#onInflated = null;
     this.#decompressor = null;
     this.#permits = 0;
     this.#state = 'open';
@@ -166,6 +166,7 @@ export class MessageDeframer {
     this.#inflation = 'running';
     try {
       if (payload.length > OFF_LOOP_THRESHOLD_BYTES) {
+        this.#onInflated ??= (error, bytes): void => this.#onInflation(error, bytes);
         decompressor.decompressLater(payload, this.#maxMessageBytes, this.#onInflated);
       } else {
         this.#finishInflation(null, decompressor.decompress(payload, this.#maxMessageBytes));

@@ -37,8 +37,8 @@ const MAX_PAYLOAD_BYTES = 2 ** 32 - 1;
 /** Makes the frames of one direction of one stream. */
 export class MessageFramer {
   readonly #sink: FrameSink;
-  /** Made once, so that no message needs a closure. */
-  readonly #onCompressed: CompressionCallback;
+  /** One per stream, made with the first message that is compressed off the event loop. */
+  #onCompressed: CompressionCallback | null;
   /** Null for identity. */
   #compressor: Compressor | null;
   #state: 'open' | 'ending' | 'closed';
@@ -50,7 +50,7 @@ export class MessageFramer {
 
   constructor(sink: FrameSink, compressor: Compressor) {
     this.#sink = sink;
-    this.#onCompressed = (error, bytes): void => this.#onCompression(error, bytes);
+    this.#onCompressed = null;
     this.#compressor = unlessIdentity(compressor);
     this.#state = 'open';
     this.#first = null;
@@ -154,6 +154,7 @@ export class MessageFramer {
 
   #compressLater(payload: Uint8Array, compressor: Compressor): void {
     this.#isCompressing = true;
+    this.#onCompressed ??= (error, bytes): void => this.#onCompression(error, bytes);
     try {
       compressor.compressLater(payload, this.#onCompressed);
     } catch (error) {

@@ -13,6 +13,9 @@ import { type CallPhase, StatusError } from '../values/status-error.ts';
 import type { CallHandle } from './call-objects.ts';
 import type { CallSettings } from './call-settings.ts';
 
+/** Most calls have nobody who waits for their headers, and need no list. */
+const NOBODY: readonly (() => void)[] = [];
+
 /** One call, as it went so far. */
 export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> implements CallHandle {
   protected readonly call: ClientCall<Req, Res>;
@@ -21,9 +24,9 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
   #headers: Metadata | null = null;
   #trailers: Metadata | null = null;
   #status: Status | null = null;
-  /** Those who wait: for the headers, for the end. */
-  #onHeaders: (() => void)[] = [];
-  #onEnd: (() => void)[] = [];
+  /** Those who wait, for the headers and for the end: what resolves their promises, so that it may be called twice. */
+  #onHeaders: readonly (() => void)[] = NOBODY;
+  #onEnd: readonly (() => void)[] = NOBODY;
 
   constructor(call: ClientCall<Req, Res>, method: MethodDescriptor<Req, Res>, settings: CallSettings) {
     super();
@@ -57,7 +60,7 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
 
   override onHeaders(headers: Metadata): void {
     this.#headers = headers;
-    for (const tell of this.#onHeaders.splice(0)) tell();
+    for (const tell of this.#onHeaders) tell();
     this.#settings.onHeaders?.(headers);
   }
 
@@ -65,8 +68,8 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
     this.#trailers = trailers;
     this.#status = this.settle(outcomeOf(status));
     this.onEnded();
-    for (const tell of this.#onHeaders.splice(0)) tell();
-    for (const tell of this.#onEnd.splice(0)) tell();
+    for (const tell of this.#onHeaders) tell();
+    for (const tell of this.#onEnd) tell();
     this.#settings.onTrailers?.(trailers);
   }
 
@@ -76,7 +79,9 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
 
   async #awaitHeaders(): Promise<Metadata> {
     if (this.#headers === null && this.#status === null) {
-      await new Promise<void>((resolve) => this.#onHeaders.push(resolve));
+      await new Promise<void>((resolve) => {
+        this.#onHeaders = withOneMore(this.#onHeaders, resolve);
+      });
     }
     if (this.#headers !== null) return this.#headers;
     if (this.#status !== null && !this.#status.isOk) throw this.error(this.#status);
@@ -112,7 +117,9 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
   /** Waits for the end. */
   ended(): Promise<void> {
     if (this.#status !== null) return Promise.resolve();
-    return new Promise((resolve) => this.#onEnd.push(resolve));
+    return new Promise((resolve) => {
+      this.#onEnd = withOneMore(this.#onEnd, resolve);
+    });
   }
 
   /** The error for a status; made in an async method, its stack leads to whoever awaits that. */
@@ -129,6 +136,11 @@ export abstract class CallRecord<Req, Res> extends ClientCallListener<Res> imple
     if (this.#headers !== null) return 'after the response headers';
     return hadConnection ? 'before any response' : 'before anything was sent';
   }
+}
+
+/** Not by push(), with which V8 makes room for 17. */
+function withOneMore<T>(list: readonly T[], one: T): readonly T[] {
+  return list.length === 0 ? [one] : [...list, one];
 }
 
 function ignore(): void {}

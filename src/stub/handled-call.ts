@@ -110,7 +110,8 @@ abstract class HandledCall extends ServerCallListener<unknown> implements Messag
 
 /** A call with one request, which is handled once the client has half-closed. */
 export class SingleRequestCall extends HandledCall {
-  #requests: unknown[] = [];
+  #request: unknown = undefined;
+  #received = 0;
 
   constructor(call: ServerCall<unknown, unknown>, metadata: Metadata, handler: AnyHandler) {
     super(call, metadata, handler);
@@ -119,14 +120,16 @@ export class SingleRequestCall extends HandledCall {
   }
 
   override onMessage(request: unknown): void {
-    this.#requests.push(request);
-    if (this.#requests.length > 1) this.#refuse('the client sent more than one request');
+    this.#received += 1;
+    if (this.#received === 1) this.#request = request;
+    else this.#refuse('the client sent more than one request');
   }
 
   override onHalfClose(): void {
-    if (this.#requests.length === 1) this.run(this.#requests[0]);
+    const request = this.#request;
+    this.#request = undefined;
+    if (this.#received === 1) this.run(request);
     else this.#refuse('the client sent no request');
-    this.#requests = [];
   }
 
   #refuse(description: string): void {

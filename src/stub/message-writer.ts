@@ -15,6 +15,9 @@ export type Messages<T> = AsyncIterable<T> | Iterable<T>;
 
 type MessageIterator<T> = AsyncIterator<T> | Iterator<T>;
 
+/** What most sends give: they need not wait, and the promise is the same for all of them. */
+const AT_ONCE: Promise<boolean> = Promise.resolve(true);
+
 /** Sends messages over one call. */
 export class MessageWriter<T> {
   readonly #sink: MessageSink<T>;
@@ -36,7 +39,7 @@ export class MessageWriter<T> {
   send(message: T): Promise<boolean> {
     if (this.#isEnded) return Promise.resolve(false);
     this.#sink.sendMessage(message);
-    return this.#isReady() ? Promise.resolve(true) : this.#ready();
+    return this.#isReady() ? AT_ONCE : this.#ready();
   }
 
   #isReady(): boolean {

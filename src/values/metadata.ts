@@ -43,20 +43,22 @@ const OPEN_GRPC_KEYS: ReadonlySet<string> = new Set([
   'grpc-trace-bin',
 ]);
 
+/** The entries of every Metadata that has none. Never changed: most calls have no metadata, and need no array for it. */
+const NO_ENTRIES: (string | Uint8Array)[] = [];
+
 /**
  * An ordered multimap. `get` gives the last value, `getAll` all; the order of insertion is kept across keys. Keys are
  * case-insensitive. Passing one to start(), sendHeaders() or close() gives it away: change it no more.
  */
 export class Metadata implements Iterable<[string, string | Uint8Array]> {
   /** Names and values in turn. Only ever appended to; what removes makes a new array, so that no iteration skips. */
-  #entries: (string | Uint8Array)[];
+  #entries: (string | Uint8Array)[] = NO_ENTRIES;
 
   /**
    * Throws TypeError for an illegal key (characters other than `0-9 a-z _ - .`, a reserved `grpc-` name, a hop-by-hop
    * name) or value (not printable ASCII, spaces at an end, not bytes under `-bin`).
    */
   constructor(init?: MetadataInit) {
-    this.#entries = [];
     if (init === undefined) return;
     if (isIterable(init)) {
       for (const [key, value] of init) this.append(key, value);
@@ -109,7 +111,7 @@ export class Metadata implements Iterable<[string, string | Uint8Array]> {
   /** Adds a value after those that are there; never replaces. Throws TypeError as the constructor does. */
   append<K extends string>(key: K, value: MetadataValue<K>): this {
     const name = checkKey(key);
-    this.#entries.push(name, checkValue(name, value));
+    this.#add(name, checkValue(name, value));
     return this;
   }
 
@@ -118,8 +120,15 @@ export class Metadata implements Iterable<[string, string | Uint8Array]> {
     const name = checkKey(key);
     const checked = checkValue(name, value);
     this.delete(name);
-    this.#entries.push(name, checked);
+    this.#add(name, checked);
     return this;
+  }
+
+  /** Adds what was checked. */
+  #add(name: string, value: string | Uint8Array): void {
+    if (this.#entries.length > 0) this.#entries.push(name, value);
+    // Not by push(), with which V8 makes room for 17 more.
+    else this.#entries = [name, value];
   }
 
   /** Removes all values under `key` and returns them, in order. */
@@ -162,7 +171,7 @@ export class Metadata implements Iterable<[string, string | Uint8Array]> {
     const end = other.#entries.length;
     for (let i = 0; i < end; i += 2) {
       const name = other.#entries[i] as string;
-      if (wanted === null || wanted.has(name)) this.#entries.push(name, other.#entries[i + 1] as string | Uint8Array);
+      if (wanted === null || wanted.has(name)) this.#add(name, other.#entries[i + 1] as string | Uint8Array);
     }
     return this;
   }

@@ -270,7 +270,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     if (frame === null) {
       http2.end();
     } else {
-      http2.once('finish', onHttp2Finish);
+      http2.on('finish', onHttp2Finish);
       http2.end(frame);
     }
   }

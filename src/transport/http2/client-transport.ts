@@ -268,8 +268,10 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
       stream.onNoSlot(this.#shutdownReason);
       return;
     }
-    this.#waiting.add(stream);
-    this.#fillSlots();
+    // Where nobody waits and there is room a stream is spared the queue.
+    const session = this.#waiting.size === 0 ? this.#sessionWithRoom() : null;
+    if (session === null) this.#waiting.add(stream);
+    else this.#giveSlot(stream, session);
   }
 
   /** After shutdown() streams that had started still open; after a GOAWAY, or without ids, none can. */
@@ -277,19 +279,29 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     return this.#goaway === null && !this.#idsUsedUp && this.#state !== 'closed' && this.#state !== 'dying';
   }
 
-  #fillSlots(): void {
+  /** The session, if a stream may open on it now. */
+  #sessionWithRoom(): http2.ClientHttp2Session | null {
     const session = this.#session;
-    if (this.#filling || this.#waiting.size === 0) return;
-    if (this.#state !== 'ready' || session === null || !this.#mayOpen) return;
-    this.#filling = true;
+    if (this.#state !== 'ready' || session === null || !this.#mayOpen) return null;
     // node:http2: requests above the peer's limit would wait unseen inside nghttp2, and die with a GOAWAY there
     // (test/transport/http2/max-concurrent-streams.test.ts).
     const limit = session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+    return this.#slots < limit ? session : null;
+  }
+
+  #giveSlot(stream: Http2ClientStream, session: http2.ClientHttp2Session): void {
+    this.#slots += 1;
+    stream.onSlot(session);
+  }
+
+  #fillSlots(): void {
+    if (this.#filling || this.#waiting.size === 0) return;
+    this.#filling = true;
     for (const stream of this.#waiting) {
-      if (this.#slots >= limit) break;
+      const session = this.#sessionWithRoom();
+      if (session === null) break;
       this.#waiting.delete(stream);
-      this.#slots += 1;
-      stream.onSlot(session);
+      this.#giveSlot(stream, session);
     }
     this.#filling = false;
     this.#closeWhenDrained();

@@ -60,6 +60,9 @@ const SENT_ONCE: ReadonlySet<string> = new Set([
 /** What trailers have for the names of `grpc-status` and `grpc-message`, and for a few words at least. */
 const MESSAGE_ROOM_BYTES = 256;
 
+/** The trailers of most responses: OK, and nothing to say beside. */
+const OK_TRAILERS: OutgoingHttpHeaders = Object.freeze({ 'grpc-status': '0' });
+
 /** A request block. */
 export function requestHeaders(head: RequestHead, metadata: Metadata): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {
@@ -95,9 +98,8 @@ export function responseHeaders(encoding: string, acceptEncoding: string, metada
  * metadata that would not fit is left out and said so, because a block over the limit would hide the status itself.
  */
 export function trailerHeaders(status: Status, metadata: Metadata, maxListBytes: number): OutgoingHttpHeaders {
-  const fields: OutgoingHttpHeaders = {};
-  addMetadata(fields, metadata);
-  const fault = metadata.size === 0 ? null : outboundFault(fields, 'trailers', maxListBytes - MESSAGE_ROOM_BYTES);
+  if (status.isOk && status.description === null && metadata.size === 0) return OK_TRAILERS;
+  const fault = metadata.size === 0 ? null : trailersFault(metadata, maxListBytes - MESSAGE_ROOM_BYTES);
   const omission = fault === null ? '' : ` (left out: ${fault.description})`;
   const description = `${status.description ?? ''}${omission}`;
   const trailers: OutgoingHttpHeaders = { 'grpc-status': `${status.code}` };
@@ -107,6 +109,13 @@ export function trailerHeaders(status: Status, metadata: Metadata, maxListBytes:
   }
   if (fault === null) addMetadata(trailers, metadata);
   return trailers;
+}
+
+/** Why metadata cannot travel as trailers of up to `maxListBytes`, or null. */
+function trailersFault(metadata: Metadata, maxListBytes: number): Status | null {
+  const fields: OutgoingHttpHeaders = {};
+  addMetadata(fields, metadata);
+  return outboundFault(fields, 'trailers', maxListBytes);
 }
 
 /** A whole response in one block, for a call that ends before its response headers: Trailers-Only. */
@@ -241,12 +250,15 @@ function pushBinary(entries: (string | Uint8Array)[], name: string, joined: stri
 
 /** Whether a content-type is gRPC's: `application/grpc`, then nothing, `+…` or `;…`. Case does not matter. */
 export function isGrpcContentType(contentType: string | null): boolean {
+  // The usual ones without a regular expression: that would allocate.
+  if (contentType === 'application/grpc' || contentType === 'application/grpc+proto') return true;
   return contentType !== null && /^application\/grpc(?:$|[+;])/i.test(contentType);
 }
 
 /** The status that `grpc-status` and `grpc-message` tell. A number of no known code is UNKNOWN and named. */
 export function readStatus(code: string, message: string | null): Status {
   const description = message === null || message === '' ? null : decodeMessage(message);
+  if (code === '0') return Status.OK.withDescription(description);
   if (!/^[0-9]{1,2}$/.test(code) || Number(code) > Code.UNAUTHENTICATED) {
     return Status.UNKNOWN.withDescription(`unknown grpc-status '${code.slice(0, 64)}'`).augmentDescription(description);
   }

@@ -31,6 +31,21 @@ export function ownerOf<Owner extends Http2MessageStream>(http2: unknown): Owner
   return (http2 as OwnedHttp2Stream<Owner>)[OWNER];
 }
 
+/** How many write callbacks of node's are at work, one within another. */
+let writeCallbacks = 0;
+
+/** Ends the sending side of an http2 stream, if it is not over. */
+export function endSafely(http2: Http2Stream): void {
+  // node:http2: end() from inside a write callback, of this stream or another, can wedge the session (nodejs/node#49147,
+  // test/transport/http2/write-callback.test.ts).
+  if (writeCallbacks > 0) process.nextTick(endNow, http2);
+  else endNow(http2);
+}
+
+function endNow(http2: Http2Stream): void {
+  if (!http2.destroyed && !http2.closed && !http2.writableEnded) http2.end();
+}
+
 /** Both directions of one call's messages. */
 export abstract class Http2MessageStream implements Stream, FrameSink, DeframerSink {
   protected readonly framer: MessageFramer;
@@ -41,7 +56,7 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
   /** Queued bytes at which the stream stops being ready. */
   protected onReadyThresholdBytes: number;
   /** Frames that wait for the http2 stream, or for more of them. */
-  protected readonly unsent: Uint8Array[] = [];
+  protected unsent: Uint8Array[] = [];
   /** Whether a listener method is running that is not fed by the deframer's own loop. */
   #notifying = false;
   /** Whether the queue has reached the threshold since the last onReady. */
@@ -117,7 +132,9 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
       this.#write(this.http2, frame);
       return;
     }
-    this.unsent.push(frame);
+    if (this.unsent.length > 0) this.unsent.push(frame);
+    // Not by push(), with which V8 makes room for 17: most calls have one.
+    else this.unsent = [frame];
     this.#unsentBytes += frame.length;
     if (isDue || this.#congested) this.releaseHeld();
     else this.#held += 1;
@@ -170,11 +187,13 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
     // node:http2: a reset stream calls back every pending write without an error (test/transport/http2/written.test.ts);
     // a callback counts only while the stream lives.
     if (error !== null || this.isOver || this.http2 === null || this.http2.closed || this.http2.destroyed) return;
+    writeCallbacks += 1;
     this.notifyWritten();
     if (this.#congested && this.isReady()) {
       this.#congested = false;
       this.notify(onReady, 0);
     }
+    writeCallbacks -= 1;
   }
 
   /** Calls a listener method so that what it causes is delivered after it has returned. */

@@ -18,7 +18,7 @@ import { DEFAULT_ON_READY_THRESHOLD_BYTES, type ServerStream, type ServerStreamL
 import { outboundFault } from './header-limits.ts';
 import { type InboundHead, responseHeaders, trailerHeaders, trailersOnlyHeaders } from './headers.ts';
 import { resetAndBury } from './lingering.ts';
-import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
+import { endSafely, Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import { http2CodeName } from './status-mapping.ts';
 
 /** What a stream needs of its connection. */
@@ -187,15 +187,14 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     // node:http2: after end() a reset with NO_ERROR is not told while writes are held up
     // (test/transport/http2/server-cancel.test.ts); so where much is queued the end waits for the last write.
     this.#endIsDue = this.queuedBytes >= this.onReadyThresholdBytes;
-    // node:http2: end() from inside a write callback can wedge the session (nodejs/node#49147).
-    if (!this.#endIsDue) process.nextTick(endHttp2, this.http2);
+    if (!this.#endIsDue) endSafely(this.http2);
   }
 
   protected override notifyWritten(): void {
     super.notifyWritten();
     if (!this.#endIsDue || this.queuedBytes > 0) return;
     this.#endIsDue = false;
-    process.nextTick(endHttp2, this.http2);
+    endSafely(this.http2);
   }
 
   /** The data is out: the trailers' turn. */
@@ -367,10 +366,6 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
 function onHalfClose(listener: unknown): void {
   (listener as ServerStreamListener).onHalfClose();
-}
-
-function endHttp2(http2: ServerHttp2Stream): void {
-  if (!http2.destroyed && !http2.closed && !http2.writableEnded) http2.end();
 }
 
 function reset(stream: Http2ServerStream): void {

@@ -121,7 +121,7 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
 
   /** What keeps a gRPC request from the application, or null. */
   #faultOf(head: InboundHead, timeoutMs: number | null): Status | null {
-    if (head.path === null || !/^\/.+\/[^/]+$/.test(head.path)) {
+    if (head.path === null || !isMethodPath(head.path)) {
       return Status.UNIMPLEMENTED.withDescription(`Expected path of the form /service/method: ${head.path}`);
     }
     const fault = inboundFault(head, 'request headers', this.#config.maxInboundMetadataBytes);
@@ -188,6 +188,12 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     // node:http2: destroying a session while it emits `stream` can abort the process (nodejs/node#64850).
     setImmediate(destroyLater, this.#session, this.#socket, LAST_TURNS);
   }
+}
+
+/** Whether a path is `/service/method`. By hand, because a regular expression would allocate. */
+function isMethodPath(path: string): boolean {
+  const slash = path.lastIndexOf('/');
+  return path.startsWith('/') && slash > 1 && slash < path.length - 1;
 }
 
 /** How many turns of the event loop trailers are given to leave. Who reads too slowly for them has a lost connection. */
