@@ -41,8 +41,8 @@ export interface Options {
 }
 
 /** The floor first: it is what ratios are to. */
-const QUICK: Effort = { rounds: 5, roundMs: 300, warmUpMs: 500 };
-const FULL: Effort = { rounds: 7, roundMs: 1000, warmUpMs: 1500 };
+const QUICK: Effort = { rounds: 5, roundMs: 300, warmUpMs: 1500 };
+const FULL: Effort = { rounds: 5, roundMs: 800, warmUpMs: 3000 };
 
 const FLAGS = {
   full: { type: 'boolean' },
