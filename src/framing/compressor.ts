@@ -14,9 +14,9 @@ export type CompressionCallback = (error: Error | null, bytes: Uint8Array | null
 export interface Compressor {
   /** Its name in `grpc-encoding`. */
   readonly name: string;
-  /** At once, on the event loop. May throw. */
+  /** At once, on the event loop. May throw. Gives its bytes away: they are sent as they are, and must not change afterwards. */
   compress(payload: Uint8Array): Uint8Array;
-  /** Off the event loop; `done` is called later, never at once. */
+  /** As compress, off the event loop; `done` is called later, never at once. */
   compressLater(payload: Uint8Array, done: CompressionCallback): void;
   /** At once. Throws InflationLimitError as soon as more than `maxBytes` come out, any other error for broken input. */
   decompress(payload: Uint8Array, maxBytes: number): Uint8Array;

@@ -1,8 +1,8 @@
 /**
  * MessageFramer: payloads in, frames out: a 5-byte prefix and the payload, compressed if asked. Above: http2 streams.
  * Below: Compressor. Holds: frames leave in the order of write(); one compression is in flight at most, and what comes
- * later waits behind it; after onFramesEnd, onFramingFailure or discard() nothing follows. Source: PROTOCOL-HTTP2
- * "Length-Prefixed-Message".
+ * later waits behind it; after onFramesEnd, onFramingFailure or discard() nothing follows; a large payload is not copied:
+ * its frame is in two parts. Source: PROTOCOL-HTTP2 "Length-Prefixed-Message".
  *
  *   open --end()--> ending --the last frame is out: onFramesEnd--> closed
  *   open, ending --discard(); a failure: onFramingFailure--> closed
@@ -11,10 +11,26 @@ import { invariant } from '../values/invariant.ts';
 import { Status } from '../values/status.ts';
 import { type CompressionCallback, type Compressor, IDENTITY, OFF_LOOP_THRESHOLD_BYTES } from './compressor.ts';
 
+/** A frame in two parts: the payload is that of the message, not a copy. Its bytes belong one behind the other. */
+export class SplitFrame {
+  readonly prefix: Uint8Array;
+  readonly payload: Uint8Array;
+  /** Of both, in bytes. */
+  readonly length: number;
+
+  constructor(prefix: Uint8Array, payload: Uint8Array) {
+    this.prefix = prefix;
+    this.payload = payload;
+    this.length = prefix.length + payload.length;
+  }
+}
+
+/** Prefix and payload, in one piece where the payload is small. */
+export type Frame = Uint8Array | SplitFrame;
+
 /** Where frames go. May call any method of the framer from within. */
 export interface FrameSink {
-  /** A frame: prefix and payload. */
-  onFrame(frame: Uint8Array): void;
+  onFrame(frame: Frame): void;
   /** end() was called and every frame is out. */
   onFramesEnd(): void;
   /** A message could not be framed. Once; nothing follows. */
@@ -33,6 +49,11 @@ interface PendingMessage {
 const PREFIX_BYTES = 5;
 /** The largest number that the length field holds. */
 const MAX_PAYLOAD_BYTES = 2 ** 32 - 1;
+/**
+ * From so many bytes on a payload is not copied behind its prefix: the copy, and one more buffer for the garbage collector,
+ * cost more than a frame in two parts. At 4 KiB they cost the same.
+ */
+export const SPLIT_THRESHOLD_BYTES: number = 8 * 1024;
 
 /** Makes the frames of one direction of one stream. */
 export class MessageFramer {
@@ -70,9 +91,9 @@ export class MessageFramer {
   }
 
   /**
-   * Frames a message and takes its bytes over. The sink has the frame on return, unless a compression off the event
-   * loop is due for this message or still runs for an earlier one. Empty messages are never compressed. Dropped once
-   * closed; not legal after end().
+   * Frames a message and takes its bytes over: they must not change any more. The sink has the frame on return, unless a
+   * compression off the event loop is due for this message or still runs for an earlier one. Empty messages are never
+   * compressed. Dropped once closed; not legal after end().
    */
   write(payload: Uint8Array, compress: boolean): void {
     if (this.#state === 'closed') return;
@@ -142,7 +163,7 @@ export class MessageFramer {
   }
 
   #frame(payload: Uint8Array, compressor: Compressor | null): void {
-    let frame: Uint8Array;
+    let frame: Frame;
     try {
       frame = compressor === null ? makeFrame(0, payload) : makeFrame(1, compressor.compress(payload));
     } catch (error) {
@@ -167,7 +188,7 @@ export class MessageFramer {
     if (!this.#isCompressing || this.#first === null) return;
     this.#isCompressing = false;
     this.#dequeue(this.#first);
-    let frame: Uint8Array;
+    let frame: Frame;
     try {
       if (bytes === null) throw error;
       frame = makeFrame(1, bytes);
@@ -197,11 +218,13 @@ function notFramed(cause: unknown): Status {
   return Status.INTERNAL.withDescription('Failed to frame message').withCause(cause);
 }
 
-/** One allocation, one copy. Throws RangeError for more bytes than the length field or a Buffer can hold. */
-function makeFrame(flag: 0 | 1, bytes: Uint8Array): Uint8Array {
-  const frame = Buffer.allocUnsafe(PREFIX_BYTES + bytes.length);
+/** One copy at most. Throws RangeError for more bytes than the length field can hold. */
+function makeFrame(flag: 0 | 1, bytes: Uint8Array): Frame {
+  const isSplit = bytes.length >= SPLIT_THRESHOLD_BYTES;
+  const frame = Buffer.allocUnsafe(isSplit ? PREFIX_BYTES : PREFIX_BYTES + bytes.length);
   frame[0] = flag;
   frame.writeUInt32BE(bytes.length, 1);
+  if (isSplit) return new SplitFrame(frame, bytes);
   frame.set(bytes, PREFIX_BYTES);
   return frame;
 }

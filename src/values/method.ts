@@ -82,7 +82,10 @@ export interface ServiceDescriptor {
   readonly methods: readonly MethodDescriptor<unknown, unknown>[];
 }
 
-/** Passes bytes through: for proxies, and for codecs that sit above the call. */
+/**
+ * Passes bytes through: for proxies, and for codecs that sit above the call. Bytes that were sent must not be changed
+ * afterwards: large ones are not copied.
+ */
 export const BYTES_MARSHALLER: Marshaller<Uint8Array> = Object.freeze({
   serialize: (message: Uint8Array): Uint8Array => message,
   deserialize: (payload: Uint8Array): Uint8Array => payload,

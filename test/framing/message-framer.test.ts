@@ -8,7 +8,13 @@ import {
   IDENTITY,
   OFF_LOOP_THRESHOLD_BYTES,
 } from '../../src/framing/compressor.ts';
-import { type FrameSink, MessageFramer } from '../../src/framing/message-framer.ts';
+import {
+  type Frame,
+  type FrameSink,
+  MessageFramer,
+  SPLIT_THRESHOLD_BYTES,
+  SplitFrame,
+} from '../../src/framing/message-framer.ts';
 import { Code, type Status } from '../../src/values/status.ts';
 import { assert, suite, within } from '../support/suite.ts';
 import { BROKEN, frameOf, HeldCompressor, nextTurn, noise, text } from './frames.ts';
@@ -20,6 +26,8 @@ const LARGE = OFF_LOOP_THRESHOLD_BYTES + 1;
 /** Keeps what the framer gave. `react`, if set, runs within every onFrame. */
 class Sink implements FrameSink {
   readonly frames: Buffer[] = [];
+  /** The frames that came in two parts, as they came. */
+  readonly splits: SplitFrame[] = [];
   ends = 0;
   failure: Status | null = null;
   react: (() => void) | null = null;
@@ -35,10 +43,16 @@ class Sink implements FrameSink {
     this.#resolve = settle;
   }
 
-  onFrame(frame: Uint8Array): void {
+  onFrame(frame: Frame): void {
     assert.is(this.ends, 0);
     assert.is(this.failure, null);
-    this.frames.push(Buffer.from(frame));
+    if (frame instanceof SplitFrame) {
+      this.splits.push(frame);
+      this.frames.push(Buffer.concat([frame.prefix, frame.payload]));
+    } else {
+      this.frames.push(Buffer.from(frame));
+    }
+    assert.is(frame.length, this.frames.at(-1)?.length);
     this.react?.();
   }
 
@@ -92,12 +106,37 @@ test('makes a frame of 5 bytes of an empty message', () => {
   assert.equal(sink.frames, [Buffer.from([0, 0, 0, 0, 0])]);
 });
 
-test('copies the payload, so that the frame is one piece of memory', () => {
+test('copies a small payload, so that the frame is one piece of memory', () => {
   const { framer, sink } = newFramer(IDENTITY);
-  const payload = noise(10);
-  framer.write(payload, false);
-  payload.fill(0);
-  assert.equal(sink.frames, [frameOf(noise(10))]);
+  for (const length of [10, SPLIT_THRESHOLD_BYTES - 1]) framer.write(noise(length), false);
+  assert.equal(sink.splits, []);
+});
+
+test('gives a large payload away as it is, behind a prefix of its own', () => {
+  const { framer, sink } = newFramer(IDENTITY);
+  const payloads = [SPLIT_THRESHOLD_BYTES, 1_000_000].map((length) => noise(length));
+  for (const payload of payloads) framer.write(payload, false);
+  assert.is(sink.splits.length, 2);
+  for (const [i, { prefix, payload }] of sink.splits.entries()) {
+    assert.is(payload, payloads[i]);
+    assert.is(prefix.length, 5);
+  }
+  assert.equal(
+    sink.frames,
+    payloads.map((payload) => frameOf(payload)),
+  );
+});
+
+test('copies no large output of a compressor, whether made at once or later', () => {
+  const held = new HeldCompressor();
+  const { framer, sink } = newFramer(held);
+  for (const length of [SPLIT_THRESHOLD_BYTES, LARGE]) framer.write(noise(length), true);
+  held.finish();
+  assert.is(sink.splits.length, 2);
+  assert.equal(
+    sink.frames.map((frame) => read(frame, held)),
+    [SPLIT_THRESHOLD_BYTES, LARGE].map((length) => ({ flag: 1, message: noise(length) })),
+  );
 });
 
 test('end comes behind the last frame, once', () => {

@@ -19,6 +19,7 @@ import {
   type IncomingHttpHeaders,
   type IncomingHttpStatusHeader,
 } from 'node:http2';
+import type { Frame } from '../../framing/message-framer.ts';
 import { Attributes, formatAddress, REMOTE_ADDRESS } from '../../values/attributes.ts';
 import { invariant } from '../../values/invariant.ts';
 import { Metadata } from '../../values/metadata.ts';
@@ -33,7 +34,7 @@ import { encodeTimeout } from './grpc-timeout.ts';
 import { inboundFault, outboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, type RequestHead, requestHeaders } from './headers.ts';
 import { resetAndBury } from './lingering.ts';
-import { Http2MessageStream, own, ownerOf } from './message-stream.ts';
+import { endWithFrame, Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import type { Goaway } from './status-mapping.ts';
 
 /** What a stream needs of its connection. */
@@ -135,7 +136,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     if (!this.#sendsOneMessage) this.#queue();
   }
 
-  override onFrame(frame: Uint8Array): void {
+  override onFrame(frame: Frame): void {
     super.onFrame(frame);
     // A second message on a method that should send one: nothing to hold back for any more.
     if (this.unsent.length > 1) this.#queue();
@@ -271,7 +272,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
       http2.end();
     } else {
       http2.on('finish', onHttp2Finish);
-      http2.end(frame);
+      endWithFrame(http2, frame);
     }
   }
 

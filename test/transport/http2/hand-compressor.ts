@@ -1,7 +1,7 @@
 /** A compressor whose work off the event loop is done when the test says so. Above: tests of what waits for a compression. */
 import type { CompressionCallback, Compressor } from '../../../src/framing/compressor.ts';
 
-/** Makes `ok` of whatever is large; leaves the rest as it is. */
+/** Makes `ok`, or what the test says, of whatever is large; leaves the rest as it is. */
 export class HandCompressor implements Compressor {
   readonly name = 'by-hand';
   readonly #running: CompressionCallback[] = [];
@@ -23,7 +23,7 @@ export class HandCompressor implements Compressor {
   }
 
   /** What was begun first is done. */
-  finish(): void {
-    this.#running.shift()?.(null, Buffer.from('ok'));
+  finish(bytes: Uint8Array = Buffer.from('ok')): void {
+    this.#running.shift()?.(null, bytes);
   }
 }
