@@ -77,8 +77,7 @@ export function requestHeaders(head: RequestHead, metadata: Metadata): OutgoingH
   headers['user-agent'] = head.userAgent;
   if (head.encoding !== null) headers['grpc-encoding'] = head.encoding;
   headers['grpc-accept-encoding'] = head.acceptEncoding;
-  addMetadata(headers, metadata);
-  return headers;
+  return withMetadata(headers, metadata);
 }
 
 /** A response's first block. */
@@ -89,8 +88,7 @@ export function responseHeaders(encoding: string, acceptEncoding: string, metada
     'grpc-encoding': encoding,
     'grpc-accept-encoding': acceptEncoding,
   };
-  addMetadata(headers, metadata);
-  return headers;
+  return withMetadata(headers, metadata);
 }
 
 /**
@@ -107,15 +105,12 @@ export function trailerHeaders(status: Status, metadata: Metadata, maxListBytes:
     const room = maxListBytes - MESSAGE_ROOM_BYTES / 2 - (fault === null ? listBytes(metadata) : 0);
     trailers['grpc-message'] = truncateEncoded(encodeMessage(description), Math.min(MAX_FIELD_BYTES, room));
   }
-  if (fault === null) addMetadata(trailers, metadata);
-  return trailers;
+  return fault === null ? withMetadata(trailers, metadata) : trailers;
 }
 
 /** Why metadata cannot travel as trailers of up to `maxListBytes`, or null. */
 function trailersFault(metadata: Metadata, maxListBytes: number): Status | null {
-  const fields: OutgoingHttpHeaders = {};
-  addMetadata(fields, metadata);
-  return outboundFault(fields, 'trailers', maxListBytes);
+  return outboundFault(withMetadata({}, metadata), 'trailers', maxListBytes);
 }
 
 /** A whole response in one block, for a call that ends before its response headers: Trailers-Only. */
@@ -127,10 +122,12 @@ export function trailersOnlyHeaders(status: Status, metadata: Metadata, maxListB
   };
 }
 
-function addMetadata(headers: OutgoingHttpHeaders, metadata: Metadata): void {
-  if (metadata.size === 0) return;
-  // With a prototype `constructor` and `__proto__` would not be names like any other.
-  Object.setPrototypeOf(headers, null);
+/** The same fields with metadata behind them, if there is any: then in another object. */
+function withMetadata(fields: OutgoingHttpHeaders, metadata: Metadata): OutgoingHttpHeaders {
+  if (metadata.size === 0) return fields;
+  // With a prototype `constructor` and `__proto__` would not be names like any other. An object that is made without one is
+  // a hash table from birth; one that loses its own is not, and each new name costs fifteen times as much.
+  const headers: OutgoingHttpHeaders = Object.assign(Object.create(null), fields);
   for (const [name, value] of metadata) {
     if (isReserved(name)) continue;
     const text = typeof value === 'string' ? value : toBase64(value);
@@ -141,6 +138,7 @@ function addMetadata(headers: OutgoingHttpHeaders, metadata: Metadata): void {
     else if (SENT_ONCE.has(name)) headers[name] = `${present},${text}`;
     else headers[name] = [`${present}`, text];
   }
+  return headers;
 }
 
 /** A received block, request, response or trailers: the fields that gRPC knows, null where absent, and the rest. */
