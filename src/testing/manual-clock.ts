@@ -35,6 +35,11 @@ export class ManualClock implements Clock {
     return timer;
   }
 
+  /** As schedule: a clock that stands still keeps no process alive. */
+  scheduleInBackground(delayMs: number, task: TimerTask): Timer {
+    return this.schedule(delayMs, task);
+  }
+
   cancel(timer: Timer | null): void {
     if (timer instanceof ManualTimer) this.#armed.delete(timer);
   }

@@ -21,6 +21,8 @@ export interface Clock {
    * process alive: whoever arms one cancels it when its reason is gone.
    */
   schedule(delayMs: number, task: TimerTask): Timer;
+  /** As schedule, but the timer does not keep the process alive: for what nobody waits for. */
+  scheduleInBackground(delayMs: number, task: TimerTask): Timer;
   /** Disarms a timer; null, a fired or a cancelled one is no error. */
   cancel(timer: Timer | null): void;
 }
@@ -31,11 +33,13 @@ const LONGEST_LEG_MS = 2 ** 31 - 1;
 class SystemTimer {
   readonly task: TimerTask;
   readonly dueMs: number;
+  readonly isBackground: boolean;
   handle: ReturnType<typeof setTimeout> | undefined = undefined;
 
-  constructor(task: TimerTask, dueMs: number) {
+  constructor(task: TimerTask, delayMs: number, isBackground: boolean) {
     this.task = task;
-    this.dueMs = dueMs;
+    this.dueMs = performance.now() + delayMs;
+    this.isBackground = isBackground;
   }
 
   arm(): void {
@@ -43,7 +47,13 @@ class SystemTimer {
     if (leftMs === Number.POSITIVE_INFINITY) return;
     // Rounded up: setTimeout cuts fractions off and would fire early.
     this.handle = setTimeout(legEnded, Math.min(Math.ceil(leftMs), LONGEST_LEG_MS), this);
+    if (this.isBackground) this.handle.unref();
   }
+}
+
+function armed(timer: SystemTimer): Timer {
+  timer.arm();
+  return timer;
 }
 
 function legEnded(timer: SystemTimer): void {
@@ -54,11 +64,8 @@ function legEnded(timer: SystemTimer): void {
 /** The process's own monotonic clock. */
 export const SYSTEM_CLOCK: Clock = Object.freeze({
   now: (): number => performance.now(),
-  schedule(delayMs: number, task: TimerTask): Timer {
-    const timer = new SystemTimer(task, performance.now() + delayMs);
-    timer.arm();
-    return timer;
-  },
+  schedule: (delayMs: number, task: TimerTask): Timer => armed(new SystemTimer(task, delayMs, false)),
+  scheduleInBackground: (delayMs: number, task: TimerTask): Timer => armed(new SystemTimer(task, delayMs, true)),
   cancel(timer: Timer | null): void {
     if (timer instanceof SystemTimer) clearTimeout(timer.handle);
   },

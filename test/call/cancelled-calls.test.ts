@@ -48,6 +48,10 @@ class CountingClock implements Clock {
     return timer;
   }
 
+  scheduleInBackground(delayMs: number, task: TimerTask): Timer {
+    return this.schedule(delayMs, task);
+  }
+
   cancel(timer: Timer | null): void {
     if (timer !== null) this.armed.delete(timer);
     SYSTEM_CLOCK.cancel(timer);
