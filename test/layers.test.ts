@@ -31,7 +31,7 @@ const LEVELS: Levels = [
   ['framing', 'credentials'],
   ['transport', 'transport/http2', 'transport/in-process'],
   ['call'],
-  ['channel', 'server', 'reactor', 'stub'],
+  ['channel', 'server', 'reactor', 'stub', 'health', 'reflection'],
   ['testing'],
 ];
 const STUB_LEVEL = 4;

@@ -7,8 +7,10 @@ import {
   ServerCredentials,
   StatusError,
 } from 'halfclose';
-import { clientMethods, createClient, implement, serverMethods } from 'halfclose/protobuf-es';
+import { checkHealth, HealthService } from 'halfclose/health';
+import { clientMethods, createClient, fileDescriptorsOf, implement, serverMethods } from 'halfclose/protobuf-es';
 import { ClientContext, callbackService, newStub } from 'halfclose/reactor';
+import { addReflection } from 'halfclose/reflection';
 import { startInProcess } from 'halfclose/testing';
 import { type Bill, Cafe } from './cafe_pb.mjs';
 import { CafeDefinition } from './ts_proto.mjs';
@@ -28,7 +30,9 @@ const service = implement(Cafe, {
 });
 const server = new Server()
   .addService(service)
+  .addService(new HealthService())
   .addListener({ host: '127.0.0.1', port: 0 }, ServerCredentials.insecure());
+addReflection(server, fileDescriptorsOf(Cafe));
 await server.start();
 const channel = createChannel(`127.0.0.1:${server.port}`, ChannelCredentials.insecure());
 
@@ -50,6 +54,9 @@ const genericBill: { total: number } = await generic.placeOrder({ lines: [{ coun
 if (genericBill.total !== bill.total) throw new Error('two generators disagree');
 // @ts-expect-error: deep down a string where a number is due
 void (() => generic.placeOrder({ lines: [{ count: '1' }] }));
+
+const health: 'UNKNOWN' | 'SERVING' | 'NOT_SERVING' | 'SERVICE_UNKNOWN' = await checkHealth(channel);
+if (health !== 'SERVING') throw new Error('the server is not well');
 
 const stub = newStub(clientMethods(Cafe), channel).async();
 const total = await new Promise<number>((resolve) => {

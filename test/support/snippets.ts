@@ -17,6 +17,8 @@ const MODULES: Readonly<Record<string, string>> = {
   halfclose: path.join(BUILD, 'src/index.js'),
   'halfclose/protobuf-es': path.join(BUILD, 'src/stub/codec/protobuf-es.js'),
   'halfclose/protobufjs': path.join(BUILD, 'src/stub/codec/protobufjs.js'),
+  'halfclose/health': path.join(BUILD, 'src/health/index.js'),
+  'halfclose/reflection': path.join(BUILD, 'src/reflection/index.js'),
   'halfclose/reactor': path.join(BUILD, 'src/reactor/index.js'),
   'halfclose/status-details': path.join(BUILD, 'src/stub/codec/status-details.js'),
   'halfclose/testing': path.join(BUILD, 'src/testing/index.js'),

@@ -21,6 +21,8 @@ import type { CallSettings } from '../call-settings.ts';
 import { type Client, createClient as createClientOf } from '../client.ts';
 import { type Handlers, implement as implementMethods } from '../implement.ts';
 
+export { type Described, fileDescriptorsOf } from './protobuf-es-files.ts';
+
 /**
  * A Marshaller that takes more than it gives: it writes plain objects with any fields left out as well as messages, and
  * reads messages. Fits wherever a Marshaller of either type is asked for.

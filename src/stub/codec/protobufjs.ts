@@ -8,6 +8,7 @@ import { type MessageType, marshallerOf } from './protobufjs-reflection.ts';
 
 export { createClient } from '../client.ts';
 export { implement } from '../implement.ts';
+export { fileDescriptorsOf, type RootedObject } from './protobufjs-files.ts';
 export {
   type MessageType,
   marshallerOf,
