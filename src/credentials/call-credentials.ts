@@ -28,10 +28,16 @@ export interface CallCredentialsRequest {
 /** Takes the answer: metadata with a null error, or what went wrong with null metadata. A second answer is ignored. */
 export type CallCredentialsCallback = (error: unknown, metadata: Metadata | null) => void;
 
-/** What CallCredentials.fromHeaders takes: a client of google-auth-library, and what looks like one. */
+/** What CallCredentials.fromHeaders takes: a client of google-auth-library, a GoogleAuth, and what looks like one. */
 export interface RequestHeadersClient {
   /** The headers for a request to `url`: a record, a Headers or a Map, or a promise of one. */
   getRequestHeaders(url: string): MetadataInit | PromiseLike<MetadataInit>;
+}
+
+/** What has such a client, and may have to find it first. */
+export interface RequestHeadersClientSource {
+  /** Asked for each call, so what it finds is its own to keep. */
+  getClient(): RequestHeadersClient | PromiseLike<RequestHeadersClient>;
 }
 
 /**
@@ -62,11 +68,15 @@ export abstract class CallCredentials {
     return credentials.length === 1 ? only : new CombinedCredentials(credentials);
   }
 
-  /** The headers that a client of google-auth-library, or one like it, makes for the URL of the service. */
-  static fromHeaders(client: RequestHeadersClient): CallCredentials {
+  /**
+   * The headers that a client of google-auth-library, or one like it, makes for the URL of the service; or the client that
+   * getClient() gives. What has both methods is asked for headers.
+   */
+  static fromHeaders(client: RequestHeadersClient | RequestHeadersClientSource): CallCredentials {
     return CallCredentials.from(({ serviceUrl }) => {
-      const headers = client.getRequestHeaders(serviceUrl);
-      return isThenable(headers) ? headers.then(toMetadata) : toMetadata(headers);
+      if ('getRequestHeaders' in client) return metadataOf(client, serviceUrl);
+      const found = client.getClient();
+      return isThenable(found) ? found.then((it) => metadataOf(it, serviceUrl)) : metadataOf(found, serviceUrl);
     });
   }
 }
@@ -144,6 +154,11 @@ export function askForMetadata(
   } catch (thrown) {
     answer(thrown, null);
   }
+}
+
+function metadataOf(client: RequestHeadersClient, serviceUrl: string): Metadata | PromiseLike<Metadata> {
+  const headers = client.getRequestHeaders(serviceUrl);
+  return isThenable(headers) ? headers.then(toMetadata) : toMetadata(headers);
 }
 
 function toMetadata(headers: MetadataInit): Metadata {

@@ -7,6 +7,7 @@ import {
   type CallCredentialsCallback,
   type CallCredentialsRequest,
   type RequestHeadersClient,
+  type RequestHeadersClientSource,
 } from '../../src/credentials/call-credentials.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { assert, suite, within } from '../support/suite.ts';
@@ -233,6 +234,42 @@ test('a client’s failure, and headers that no call can carry, are failures', a
   const bad = { authorization: 'Bearer a\nx-admin: true' };
   assert.instance(ask(CallCredentials.fromHeaders(new Client(bad))).only, TypeError);
   assert.instance(await ask(CallCredentials.fromHeaders(new Client(Promise.resolve(bad)))).later(), TypeError);
+});
+
+test('the client may have to be found first, and is asked for anew for each call', async () => {
+  const client = new Client(HEADERS);
+  let asked = 0;
+  const source: RequestHeadersClientSource = {
+    getClient: () => {
+      asked += 1;
+      return asked === 1 ? client : Promise.resolve(client);
+    },
+  };
+  const credentials = CallCredentials.fromHeaders(source);
+  const expected = 'Metadata(authorization=Bearer a,x-goog-user-project=p)';
+  assert.is(ask(credentials).only, expected);
+  assert.is(await ask(credentials).later(), expected);
+  const promising = new Client(Promise.resolve(new Headers(HEADERS)));
+  assert.is(await ask(CallCredentials.fromHeaders({ getClient: async () => promising })).later(), expected);
+  assert.equal(client.urls, ['https://example.com/some.Service', 'https://example.com/some.Service']);
+  assert.equal(promising.urls, ['https://example.com/some.Service']);
+});
+
+test('a client that cannot be found is a failure', async () => {
+  assert.is(await ask(CallCredentials.fromHeaders({ getClient: () => Promise.reject(BROKEN) })).later(), BROKEN);
+  const throwing: RequestHeadersClientSource = {
+    getClient: () => {
+      throw BROKEN;
+    },
+  };
+  assert.is(ask(CallCredentials.fromHeaders(throwing)).only, BROKEN);
+  const nothing = { getClient: () => undefined } as unknown as RequestHeadersClientSource;
+  assert.instance(ask(CallCredentials.fromHeaders(nothing)).only, TypeError);
+});
+
+test('what makes headers itself is asked for no client', () => {
+  const client = Object.assign(new Client(HEADERS), { getClient: () => assert.unreachable() });
+  assert.match(String(ask(CallCredentials.fromHeaders(client)).only), /authorization=Bearer a/);
 });
 
 test('clients of google-auth-library fit by their types', () => {

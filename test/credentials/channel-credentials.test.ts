@@ -1,6 +1,8 @@
 /** ChannelCredentials: cleartext, TLS, and the call credentials composed with either. Connections: test/transport/http2. */
 import { CallCredentials } from '../../src/credentials/call-credentials.ts';
-import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
+import { ChannelCredentials, type TlsClientOptions } from '../../src/credentials/channel-credentials.ts';
+import { ServerCredentials, type TlsServerOptions } from '../../src/credentials/server-credentials.ts';
+import type { TlsSource } from '../../src/credentials/tls-source.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { assert, suite } from '../support/suite.ts';
 
@@ -44,6 +46,20 @@ test('call credentials come in the order in which they were composed', () => {
   assert.is(ChannelCredentials.compose(tls, a).callCredentials, a);
   assert.equal(namesOf(ChannelCredentials.compose(tls, a, b, c)), ['a', 'b', 'c']);
   assert.equal(namesOf(ChannelCredentials.compose(ChannelCredentials.compose(tls, b), c, a)), ['b', 'c', 'a']);
+});
+
+test('a source is asked each time, at either end, and composing keeps it', () => {
+  let servername = 'a.test';
+  const source: TlsSource<TlsClientOptions> = { current: () => ({ servername }), onChange: () => () => {} };
+  const credentials = ChannelCredentials.compose(ChannelCredentials.tls(source), named('a'));
+  assert.equal(credentials.tls, { servername: 'a.test' });
+  servername = 'b.test';
+  assert.equal(credentials.tls, { servername: 'b.test' });
+  assert.is(credentials.tlsSource, source);
+  assert.is(ChannelCredentials.insecure().tlsSource, null);
+  const server: TlsSource<TlsServerOptions> = { current: () => ({ key: servername }), onChange: () => () => {} };
+  assert.equal(ServerCredentials.tls(server).tls, { key: 'b.test' });
+  assert.is(ServerCredentials.insecure().tls, null);
 });
 
 test('composing with nothing changes nothing', () => {
