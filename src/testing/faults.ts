@@ -86,7 +86,7 @@ export class Faults {
     const authority = options.authority ?? ('path' in server ? 'localhost' : formatAddress(server));
     const credentials = ('credentials' in options ? options.credentials : null) ?? ChannelCredentials.insecure();
     const make = (): ClientTransport =>
-      new Http2ClientTransport({ ...options, address: server, authority, credentials });
+      new Http2ClientTransport({ ...options, address: server, authority, credentials, proxy: null });
     const { callCredentials } = credentials;
     return new DirectChannel(() => this.wrap(make()), authority, { ...options, callCredentials });
   }

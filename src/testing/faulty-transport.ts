@@ -8,7 +8,12 @@
  * `#shutdownReason` is set from draining on; closed is when the transport below has told its end and every stream too.
  */
 import type { ClientStream } from '../transport/stream.ts';
-import type { ClientTransport, ClientTransportListener, StreamOptions } from '../transport/transport.ts';
+import type {
+  ClientTransport,
+  ClientTransportListener,
+  StreamOptions,
+  TransportSnapshot,
+} from '../transport/transport.ts';
 import type { Attributes } from '../values/attributes.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import type { Status } from '../values/status.ts';
@@ -156,8 +161,24 @@ export class FaultyTransport implements ClientTransport, ClientTransportListener
     this.inbound.onTrafficChanged();
   }
 
+  get isFull(): boolean {
+    return this.#inner.isFull;
+  }
+
+  inspect(): TransportSnapshot {
+    return {
+      ...this.#inner.inspect(),
+      openStreams: this.#streams.size,
+      shutdownReason: this.#shutdownReason?.toString() ?? null,
+    };
+  }
+
+  /** Of the transport below, whose streams begin late and end early: this one counts its own. */
+  onInUse(): void {}
+
   onStreamStarted(stream: FaultyStream): void {
     this.#streams.add(stream);
+    if (this.#streams.size === 1) this.#listener?.onInUse(true);
     if (this.#shutdownReason !== null) stream.end(this.#shutdownReason);
   }
 
@@ -184,7 +205,7 @@ export class FaultyTransport implements ClientTransport, ClientTransportListener
   }
 
   onStreamEnded(stream: FaultyStream): void {
-    this.#streams.delete(stream);
+    if (this.#streams.delete(stream) && this.#streams.size === 0) this.#listener?.onInUse(false);
     this.#drain();
     this.#terminateWhenEmpty();
   }

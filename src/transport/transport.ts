@@ -22,6 +22,13 @@ export interface StreamOptions {
   readonly deadline: Deadline | null;
   /** Whether to wait out connection failures; null leaves it to the channel. A transport has nothing to wait for. */
   readonly waitForReady: boolean | null;
+  /**
+   * How many streams of the same call have reached a server before this one, sent as `grpc-previous-rpc-attempts`; 0 for the
+   * first. A channel that is shut down lets the later ones in.
+   */
+  readonly previousAttempts: number;
+  /** Whether the stream is the channel's own: it counts as no use of the connection, and keeps no process alive. */
+  readonly isBackground: boolean;
   /** For the messages of the request. */
   readonly compressor: Compressor;
   /** For the messages of the response; the advertised ones go into `grpc-accept-encoding`. */
@@ -44,16 +51,36 @@ export interface ClientTransport extends StreamSource {
   readonly attributes: Attributes;
   /** Connects. Once. After shutdown it does nothing, and the listener hears nothing. */
   start(listener: ClientTransportListener): void;
+  /** Whether a further stream would have to wait for one to end. */
+  readonly isFull: boolean;
+  /** What it is doing, for people. */
+  inspect(): TransportSnapshot;
   /** No new streams; open ones run to their end, then the connection closes. `reason` is what later streams get. */
   shutdown(reason: Status): void;
   /** Ends every stream with `reason` and closes the connection. */
   shutdownNow(reason: Status): void;
 }
 
+/** What a connection is doing, as `channel.inspect()` shows it. */
+export interface TransportSnapshot {
+  /** `host:port`, `unix:path` or a name. */
+  readonly address: string;
+  readonly state: 'idle' | 'connecting' | 'ready' | 'draining' | 'closed';
+  /** Streams that have started and not closed, those that wait for a slot included. */
+  readonly openStreams: number;
+  readonly waitingForSlot: number;
+  /** What the peer allows; null for no limit, or as long as it is not known. */
+  readonly maxConcurrentStreams: number | null;
+  /** Why there are no new streams; null while there are. */
+  readonly shutdownReason: string | null;
+}
+
 /** What a client connection tells. */
 export interface ClientTransportListener {
   /** Connected, and the peer has spoken HTTP/2. */
   onReady(): void;
+  /** Streams are open, from the first until the last has closed. Told at each change; false at first. */
+  onInUse(inUse: boolean): void;
   /** No new streams from now on; says why. Comes before onTerminated, also when connecting failed. */
   onShutdown(reason: Status): void;
   /** The connection is gone and every stream has closed. */

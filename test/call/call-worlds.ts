@@ -222,7 +222,11 @@ export class World {
   }
 
   static async http2(): Promise<World> {
-    const listener = new Http2ServerListener({ host: '127.0.0.1', port: 0 }, ServerCredentials.insecure());
+    // The pings are how a world knows that it has settled.
+    const listener = new Http2ServerListener({ host: '127.0.0.1', port: 0 }, ServerCredentials.insecure(), {
+      permitKeepaliveTimeMs: 0,
+      permitKeepaliveWithoutCalls: true,
+    });
     let transport: Http2ClientTransport | null = null;
     const ping = (): Promise<void> =>
       new Promise((resolve, reject) => transport?.ping((error) => (error === null ? resolve() : reject(error))));

@@ -37,6 +37,8 @@ const STREAM_OPTIONS: StreamOptions = Object.freeze({
   credentials: null,
   deadline: null,
   waitForReady: null,
+  previousAttempts: 0,
+  isBackground: false,
   compressor: IDENTITY,
   decompressors: CompressorRegistry.DEFAULT,
   maxInboundMessageBytes: 4 * 1024 * 1024,
@@ -286,9 +288,16 @@ export type TransportEvent =
 export class ClientConnection implements ClientTransportListener {
   readonly transport: ClientTransport;
   readonly log: EventLog<TransportEvent> = new EventLog<TransportEvent>(['terminated']);
+  /** Whether streams are open, as it was told. */
+  inUse = false;
 
   constructor(transport: ClientTransport) {
     this.transport = transport;
+  }
+
+  onInUse(inUse: boolean): void {
+    if (inUse === this.inUse) this.log.breach(`in use: ${inUse} was told twice`);
+    this.inUse = inUse;
   }
 
   start(): this {

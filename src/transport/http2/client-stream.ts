@@ -88,6 +88,7 @@ const SINGLE_REQUEST = Object.freeze({ endStream: false });
 
 /** A call's stream on one connection. */
 export class Http2ClientStream extends Http2MessageStream implements ClientStream {
+  readonly isBackground: boolean;
   readonly #host: ClientStreamHost;
   readonly #path: string;
   readonly #options: StreamOptions;
@@ -112,6 +113,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     this.#host = host;
     this.#path = method.path;
     this.#options = options;
+    this.isBackground = options.isBackground;
     this.#sendsOneMessage = method.clientSendsOneMessage;
   }
 

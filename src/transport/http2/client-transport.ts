@@ -12,15 +12,20 @@
 import http2 from 'node:http2';
 import net from 'node:net';
 import tls from 'node:tls';
-import type { ChannelCredentials } from '../../credentials/channel-credentials.ts';
+import type { ChannelCredentials, TlsClientOptions } from '../../credentials/channel-credentials.ts';
 import { Attributes, formatAddress } from '../../values/attributes.ts';
 import { type Clock, SYSTEM_CLOCK, type Timer } from '../../values/clock.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
-import type { ClientTransport, ClientTransportListener, StreamOptions } from '../transport.ts';
+import type { ClientTransport, ClientTransportListener, StreamOptions, TransportSnapshot } from '../transport.ts';
 import { USER_AGENT } from '../user-agent.ts';
 import { type ClientStreamHost, Http2ClientStream } from './client-stream.ts';
+import { completeKeepalive, type KeepaliveOptions, type KeepaliveSettings } from './keepalive.ts';
+import { KeepalivePace } from './keepalive-pace.ts';
+import { KEEPALIVE_FAILED, type KeepaliveHost, KeepaliveWatch } from './keepalive-watch.ts';
+import type { HttpProxy } from './proxy-environment.ts';
+import { openTunnel, type TunnelListener } from './proxy-tunnel.ts';
 import {
   completeTuning,
   openConnectionWindow,
@@ -46,6 +51,15 @@ export interface Http2ClientOptions extends SessionTuning {
   readonly connectTimeoutMs?: number;
   /** Put in front of the library's own user agent. Default: nothing. */
   readonly userAgent?: string;
+  /** Connect through this proxy: the address is then for people alone. Default, and null: none. */
+  readonly proxy?: HttpProxy | null;
+  /**
+   * Finds out that a quiet server is gone, and ends the calls of its connection UNAVAILABLE. Default: off, so that calls to a
+   * server that vanished without a word end by their deadlines alone.
+   */
+  readonly keepalive?: KeepaliveOptions;
+  /** Shared by the connections of one channel, which learn from it that a server wants fewer pings. Default: not shared. */
+  readonly keepalivePace?: KeepalivePace;
 }
 
 /** Default bound for connecting. Source: grpc doc/connection-backoff.md, MIN_CONNECT_TIMEOUT. */
@@ -54,16 +68,22 @@ const CONNECT_TIMEOUT_MS = 20_000;
 type State = 'idle' | 'connecting' | 'ready' | 'dying' | 'closed';
 
 /** One client connection. */
-export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
+export class Http2ClientTransport implements ClientTransport, ClientStreamHost, TunnelListener, KeepaliveHost {
   readonly scheme: 'http' | 'https';
   readonly authority: string;
   readonly userAgent: string;
   readonly maxInboundMetadataBytes: number;
   readonly #address: Http2Address;
   readonly #credentials: ChannelCredentials;
+  readonly #proxy: HttpProxy | null;
   readonly #clock: Clock;
   readonly #connectTimeoutMs: number;
   readonly #tuning: Tuning;
+  readonly #pace: KeepalivePace;
+  /** Null for no keepalive. */
+  readonly #keepalive: KeepaliveSettings | null;
+  /** From ready on, where there is a keepalive. */
+  #watch: KeepaliveWatch | null = null;
   #state: State = 'idle';
   #listener: ClientTransportListener | null = null;
   #connectTimer: Timer | null = null;
@@ -82,6 +102,8 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   readonly #streams = new Set<Http2ClientStream>();
   /** Those of them that wait for a slot, oldest first. */
   readonly #waiting = new Set<Http2ClientStream>();
+  /** How many of them are calls of users. */
+  #calls = 0;
   /** Slots in use: http2 streams that are not gone. */
   #slots = 0;
   /** Whether slots are being given out; a stream that gives its slot straight back is served by the same loop. */
@@ -90,10 +112,14 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   constructor(options: Http2ClientOptions) {
     this.#address = options.address;
     this.#credentials = options.credentials;
+    this.#proxy = options.proxy ?? null;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     this.#tuning = completeTuning(options, 'path' in options.address ? 'unix' : 'tcp');
-    this.scheme = options.credentials.tls === null ? 'http' : 'https';
+    this.#pace = options.keepalivePace ?? new KeepalivePace();
+    const keepalive = completeKeepalive(options.keepalive);
+    this.#keepalive = keepalive === null ? null : this.#pace.settingsOf(keepalive);
+    this.scheme = options.credentials.tlsSource === null ? 'http' : 'https';
     this.authority = options.authority;
     this.userAgent = options.userAgent === undefined ? USER_AGENT : `${options.userAgent} ${USER_AGENT}`;
     this.maxInboundMetadataBytes = this.#tuning.maxInboundMetadataBytes;
@@ -120,14 +146,34 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     this.#state = 'connecting';
     this.#listener = listener;
     this.#connectTimer = this.#clock.schedule(this.#connectTimeoutMs, this);
-    let socket: net.Socket;
     try {
-      socket = this.#connectSocket();
+      if (this.#proxy === null) this.#startOn(this.#connectSocket(null));
+      else this.#socket = openTunnel(this.#proxy, this);
     } catch (error) {
       // Broken TLS material throws at once; the listener hears of it later, as of any other failure.
       process.nextTick(failToConnect, this, error);
+    }
+  }
+
+  /** The proxy has connected us to the server. */
+  onTunnel(socket: net.Socket): void {
+    if (this.#state !== 'connecting') {
+      this.fail(new Error('given up meanwhile'));
       return;
     }
+    try {
+      this.#startOn(this.#connectSocket(socket));
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  /** The proxy did not, or what was to go through it was given up. */
+  onTunnelFailed(error: Error): void {
+    this.fail(error);
+  }
+
+  #startOn(socket: net.Socket): void {
     this.#socket = socket;
     // node:http2: after a TLS alert behind the handshake, such as a refused client certificate, the session waits for its
     // socket for ever (test/transport/http2/tls.test.ts).
@@ -135,14 +181,17 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     this.#startSession(socket);
   }
 
-  #connectSocket(): net.Socket {
-    const where: net.NetConnectOpts = { ...this.#address };
+  /** A socket to the server: a new one, or a tunnel to it. */
+  #connectSocket(tunnel: net.Socket | null): net.Socket {
     const { tls: tlsOptions } = this.#credentials;
-    if (tlsOptions === null) return net.connect({ ...where, noDelay: true });
-    const host = hostOf(this.authority);
-    // SNI takes no IP addresses; the certificate is checked against them all the same. RFC 6066 §3.
-    const servername = net.isIP(host) === 0 ? { servername: host } : {};
-    return tls.connect({ host, ...servername, ...tlsOptions, ...where, ALPNProtocols: ['h2'] });
+    if (tlsOptions === null) return tunnel ?? net.connect({ ...this.#address, noDelay: true });
+    const where = tunnel === null ? this.#address : { socket: tunnel };
+    return tls.connect({
+      ...identityOf(hostOf(this.authority), tlsOptions),
+      ...tlsOptions,
+      ...where,
+      ALPNProtocols: ['h2'],
+    });
   }
 
   #startSession(socket: net.Socket): void {
@@ -162,7 +211,10 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
 
   /** Connecting has taken too long. For the clock. */
   onTimer(): void {
-    const what = this.#socket?.connecting === false ? 'the peer did not speak HTTP/2' : 'no answer';
+    const connected = this.#socket?.connecting === false ? 'the peer did not speak HTTP/2' : 'no answer';
+    // With a proxy the session comes behind the tunnel.
+    const what =
+      this.#session === null && this.#proxy !== null ? `no answer of the proxy ${this.#proxy.url.host}` : connected;
     this.fail(new Error(`${what} within ${this.#connectTimeoutMs / 1000} s`));
   }
 
@@ -175,6 +227,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
 
   #destroy(): void {
     if (this.#state !== 'closed') this.#state = 'dying';
+    this.#watch?.stop();
     // node:http2: up to 22, destroying or closing a session within an event of its own, with a broken frame in the same
     // read, aborts the process (test/transport/http2/hostile-server.test.ts).
     setImmediate(destroyBoth, this.#session, this.#socket);
@@ -187,7 +240,8 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     }
     if (session.destroyed) return;
     socket.setNoDelay(true);
-    this.#attributes = socketAttributes(socket, 'path' in this.#address ? this.#address.path : null);
+    const path = 'path' in this.#address ? this.#address.path : null;
+    this.#attributes = socketAttributes(socket, path, this.scheme === 'https');
     openConnectionWindow(session, this.#tuning);
   }
 
@@ -197,14 +251,28 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
       this.#clock.cancel(this.#connectTimer);
       this.#state = 'ready';
       this.#refOrUnref();
+      this.#startWatch();
       if (this.#shutdownReason === null) this.#listener?.onReady();
     }
     this.#fillSlots();
   }
 
+  #startWatch(): void {
+    if (this.#keepalive === null || this.#session === null || this.#socket === null) return;
+    this.#watch = new KeepaliveWatch(this.#keepalive, this.#clock, this.#session, this.#socket, this);
+    if (this.#calls > 0) this.#watch.onInUse(true);
+  }
+
+  onKeepaliveFailed(): void {
+    this.fail(new Error(KEEPALIVE_FAILED));
+  }
+
   #onGoaway(code: number, lastStreamId: number, debug: Uint8Array | undefined): void {
     const text = debug === undefined || debug.length === 0 ? null : Buffer.from(debug).toString('latin1').slice(0, 256);
     this.#goaway = { code, lastStreamId, debug: text };
+    if (code === http2.constants.NGHTTP2_ENHANCE_YOUR_CALM && text === 'too_many_pings' && this.#keepalive !== null) {
+      this.#pace.slowDown(this.#keepalive.timeMs, formatAddress(this.#address));
+    }
     this.#refuse(statusOfGoaway(this.#goaway));
   }
 
@@ -223,6 +291,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   #onClosed(): void {
     if (this.#state === 'closed') return;
     this.#clock.cancel(this.#connectTimer);
+    this.#watch?.stop();
     this.#state = 'closed';
     this.#refuse(this.#lossReason());
     this.#terminateWhenEmpty();
@@ -260,7 +329,15 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
       return;
     }
     this.#streams.add(stream);
-    if (this.#streams.size === 1) this.#refOrUnref();
+    if (stream.isBackground) return;
+    this.#calls += 1;
+    if (this.#calls === 1) this.#onInUse(true);
+  }
+
+  #onInUse(inUse: boolean): void {
+    this.#refOrUnref();
+    this.#watch?.onInUse(inUse);
+    this.#listener?.onInUse(inUse);
   }
 
   openWhenThereIsRoom(stream: Http2ClientStream): void {
@@ -285,8 +362,36 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
     if (this.#state !== 'ready' || session === null || !this.#mayOpen) return null;
     // node:http2: requests above the peer's limit would wait unseen inside nghttp2, and die with a GOAWAY there
     // (test/transport/http2/max-concurrent-streams.test.ts).
-    const limit = session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
-    return this.#slots < limit ? session : null;
+    return this.#slots < this.#limit(session) ? session : null;
+  }
+
+  /** How many streams the peer allows. */
+  #limit(session: http2.ClientHttp2Session): number {
+    return session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+  }
+
+  get isFull(): boolean {
+    const session = this.#session;
+    return this.#state === 'ready' && session !== null && this.#slots + this.#waiting.size >= this.#limit(session);
+  }
+
+  inspect(): TransportSnapshot {
+    const session = this.#state === 'ready' ? this.#session : null;
+    const limit = session === null ? Number.POSITIVE_INFINITY : this.#limit(session);
+    return {
+      address: formatAddress(this.#address),
+      state: this.#snapshotState(),
+      openStreams: this.#streams.size,
+      waitingForSlot: this.#waiting.size,
+      // Node says 2^32-1 for a peer that has set no limit.
+      maxConcurrentStreams: limit < 2 ** 32 - 1 ? limit : null,
+      shutdownReason: this.#shutdownReason?.toString() ?? null,
+    };
+  }
+
+  #snapshotState(): TransportSnapshot['state'] {
+    if (this.#state === 'dying') return 'closed';
+    return this.#state === 'ready' && this.#shutdownReason !== null ? 'draining' : this.#state;
   }
 
   #giveSlot(stream: Http2ClientStream, session: http2.ClientHttp2Session): void {
@@ -332,7 +437,8 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
 
   onStreamEnded(stream: Http2ClientStream): void {
     if (!this.#streams.delete(stream)) return;
-    if (this.#streams.size === 0) this.#refOrUnref();
+    if (!stream.isBackground) this.#calls -= 1;
+    if (!stream.isBackground && this.#calls === 0) this.#onInUse(false);
     this.#closeWhenDrained();
     this.#terminateWhenEmpty();
   }
@@ -340,7 +446,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   /** An idle connection does not keep the process alive; one with calls does. */
   #refOrUnref(): void {
     if (this.#state !== 'ready' || this.#session === null || this.#session.destroyed) return;
-    if (this.#streams.size > 0) this.#session.ref();
+    if (this.#calls > 0) this.#session.ref();
     else this.#session.unref();
   }
 
@@ -372,11 +478,12 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost {
   }
 
   #closeWhenDrained(): void {
-    if (this.#shutdownReason === null || this.#streams.size > 0 || this.#slots > 0 || this.#session === null) return;
+    if (this.#shutdownReason === null || this.#streams.size > 0 || this.#slots > 0) return;
     if (this.#state === 'connecting') {
       this.#destroy();
       return;
     }
+    if (this.#session === null) return;
     // node:http2: the GOAWAY of close() overtakes the HEADERS of a request made just before, and a server then refuses it
     // (test/server/server-http2.test.ts); so there is no close() while any stream is left. And as with destroy(), not now.
     setImmediate(closeSession, this.#session);
@@ -412,6 +519,14 @@ function describeGoaway(goaway: Goaway): string {
 
 function failToConnect(transport: Http2ClientTransport, error: unknown): void {
   transport.fail(error instanceof Error ? error : new Error(String(error)));
+}
+
+/** What a server's certificate is checked against, unless the user's options say otherwise. */
+function identityOf(host: string, options: TlsClientOptions): tls.ConnectionOptions {
+  if (options.servername !== undefined) return {};
+  if (net.isIP(host) === 0) return { servername: host };
+  // SNI takes no IP addresses, and node would check the one that it connects to. RFC 6066 §3.
+  return { checkServerIdentity: (_connected, certificate) => tls.checkServerIdentity(host, certificate) };
 }
 
 /** The host part of an authority. */

@@ -6,9 +6,11 @@
 import http2 from 'node:http2';
 import type net from 'node:net';
 import type { ServerCredentials, TlsServerOptions } from '../../credentials/server-credentials.ts';
+import type { TlsSource } from '../../credentials/tls-source.ts';
 import { CompressorRegistry } from '../../framing/compressor.ts';
 import { type Clock, SYSTEM_CLOCK } from '../../values/clock.ts';
 import type { ServerAcceptor, ServerListener } from '../transport.ts';
+import { type ConnectionPolicyOptions, completePolicy } from './connection-policy.ts';
 import { Http2ServerTransport, type ServerTransportConfig } from './server-transport.ts';
 import {
   completeTuning,
@@ -23,7 +25,7 @@ import {
 export type Http2ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** What a listener is told at birth. */
-export interface Http2ServerOptions extends SessionTuning {
+export interface Http2ServerOptions extends SessionTuning, ConnectionPolicyOptions {
   /** Default: the system's. */
   readonly clock?: Clock;
   /** What messages may be compressed with. Default: identity, gzip, deflate. */
@@ -48,7 +50,12 @@ const RESET_LIMITS = { streamResetBurst: 10_000, streamResetRate: 1000 };
 /** A bound port or socket file. */
 export class Http2ServerListener implements ServerListener {
   readonly #address: Http2ListenAddress;
-  readonly #secure: boolean;
+  /** Null for cleartext. */
+  readonly #tlsSource: TlsSource<TlsServerOptions> | null;
+  /** What new connections get. */
+  #tlsOptions: TlsServerOptions | null;
+  /** Ends the listening for changes of it. */
+  #unfollow: () => void = () => {};
   readonly #tuning: Tuning;
   readonly #config: ServerTransportConfig;
   readonly #server: http2.Http2Server | http2.Http2SecureServer;
@@ -60,7 +67,8 @@ export class Http2ServerListener implements ServerListener {
 
   constructor(address: Http2ListenAddress, credentials: ServerCredentials, options: Http2ServerOptions = {}) {
     this.#address = address;
-    this.#secure = credentials.tls !== null;
+    this.#tlsSource = credentials.tlsSource;
+    this.#tlsOptions = credentials.tls;
     this.#tuning = completeTuning(options, 'path' in address ? 'unix' : 'tcp');
     this.#config = {
       clock: options.clock ?? SYSTEM_CLOCK,
@@ -68,25 +76,27 @@ export class Http2ServerListener implements ServerListener {
       maxInboundMessageBytes: options.maxInboundMessageBytes ?? MAX_INBOUND_MESSAGE_BYTES,
       maxInboundMetadataBytes: this.#tuning.maxInboundMetadataBytes,
       handshakeTimeoutMs: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
+      policy: completePolicy(options),
     };
     const limit = options.maxConcurrentCallsPerConnection;
     const settings = limit === undefined ? {} : { maxConcurrentStreams: limit };
     const session = { ...sessionOptions(this.#tuning, settings), ...RESET_LIMITS };
     const { handshakeTimeoutMs } = this.#config;
     this.#server =
-      credentials.tls === null
+      this.#tlsOptions === null
         ? http2.createServer(session)
-        : http2.createSecureServer({ ...session, ...tlsOptions(credentials.tls, handshakeTimeoutMs) });
+        : http2.createSecureServer({ ...session, ...tlsOptions(this.#tlsOptions, handshakeTimeoutMs) });
   }
 
   listen(acceptor: ServerAcceptor): void {
     this.#acceptor = acceptor;
     const server = this.#server;
     server.setTimeout(0);
-    if (this.#secure) server.on('connection', (socket: net.Socket) => this.#onHandshake(socket));
+    const secure = this.#tlsSource !== null;
+    if (secure) server.on('connection', (socket: net.Socket) => this.#onHandshake(socket));
     // node:http2: a session shows its socket through a proxy that refuses destroy(); the session is made inside the
     // event that brings the socket, by a listener of node's own, so ours goes first and remembers it.
-    server.prependListener(this.#secure ? 'secureConnection' : 'connection', (socket: net.Socket) => {
+    server.prependListener(secure ? 'secureConnection' : 'connection', (socket: net.Socket) => {
       socket.on('error', ignoreError);
       this.#accepting = socket;
       this.#handshakes.delete(clientKey(socket));
@@ -97,10 +107,32 @@ export class Http2ServerListener implements ServerListener {
     server.on('tlsClientError', (_error: Error, socket: net.Socket) => socket.destroy());
     server.on('unknownProtocol', (socket: net.Socket) => socket.destroy());
     server.once('error', (error: Error) => {
+      this.#unfollow();
       this.#acceptor = null;
       acceptor.onListenFailed(error);
     });
+    this.#followCertificates();
     server.listen({ ...this.#address }, () => this.#onListening(acceptor));
+  }
+
+  #followCertificates(): void {
+    if (this.#tlsSource === null) return;
+    this.#unfollow = this.#tlsSource.onChange(() => this.#onTlsChange());
+    // They may have changed since our birth.
+    this.#onTlsChange();
+  }
+
+  /** Connections that are there go on as they are, and one in its handshake ends it so. */
+  #onTlsChange(): void {
+    const options = this.#tlsSource?.current() ?? null;
+    if (options === null || options === this.#tlsOptions || !('setSecureContext' in this.#server)) return;
+    try {
+      this.#server.setSecureContext(options);
+      this.#tlsOptions = options;
+    } catch (error) {
+      // Not into whoever told us: there may be others to tell. What was there goes on.
+      process.emitWarning(`new TLS options were not taken: ${error}`, 'HalfcloseWarning');
+    }
   }
 
   #onListening(acceptor: ServerAcceptor): void {
@@ -139,6 +171,7 @@ export class Http2ServerListener implements ServerListener {
 
   close(): void {
     if (!this.#server.listening) return;
+    this.#unfollow();
     this.#server.close();
     for (const socket of this.#handshakes.values()) socket.destroy();
     // node:http2: a server tells `close` only once its last connection is gone, but frees its address at once

@@ -30,6 +30,8 @@ export interface ServerStreamHost {
   readonly peerMaxHeaderListBytes: number;
   /** Why the connection is gone; null while it is there. */
   connectionLoss(): Status | null;
+  /** Headers, messages or trailers leave. */
+  onSent(): void;
   /** A stream has closed. */
   onStreamClosed(stream: Http2ServerStream): void;
 }
@@ -153,6 +155,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     if (http2.destroyed || http2.closed) return false;
     if ('waitForTrailers' in options) http2.on('wantTrailers', onHttp2WantTrailers);
     http2.respond(headers, options);
+    this.#host.onSent();
     return true;
   }
 
@@ -192,6 +195,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
   protected override notifyWritten(): void {
     super.notifyWritten();
+    this.#host.onSent();
     if (!this.#endIsDue || this.queuedBytes > 0) return;
     this.#endIsDue = false;
     endSafely(this.http2);
@@ -203,6 +207,7 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
     if (this.#trailers === null || this.#trailersSent || http2.destroyed || http2.closed) return;
     this.#trailersSent = true;
     http2.sendTrailers(this.#trailers);
+    this.#host.onSent();
     this.#leave();
   }
 

@@ -12,9 +12,13 @@ import type { Clock, Timer } from '../../values/clock.ts';
 import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import type { ServerTransport, ServerTransportListener } from '../transport.ts';
+import type { ConnectionPolicy } from './connection-policy.ts';
 import { decodeTimeout } from './grpc-timeout.ts';
 import { inboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, trailersOnlyHeaders } from './headers.ts';
+import { KEEPALIVE_FAILED, type KeepaliveHost, KeepaliveWatch } from './keepalive-watch.ts';
+import { type LifeHost, LifeWatch } from './life-watch.ts';
+import { PingStrikes } from './ping-strikes.ts';
 import { Http2ServerStream, type ServerStreamHost } from './server-stream.ts';
 import { errorText } from './status-mapping.ts';
 
@@ -26,7 +30,14 @@ export interface ServerTransportConfig {
   readonly maxInboundMetadataBytes: number;
   /** How long the client's first SETTINGS may take, in milliseconds. */
   readonly handshakeTimeoutMs: number;
+  readonly policy: ConnectionPolicy;
 }
+
+/** More than this between two pings is no mere acknowledgement. */
+const CONTROL_BYTES = 1024;
+
+const TOO_MANY_PINGS: Status = Status.RESOURCE_EXHAUSTED.withDescription('Too many pings from client');
+const TOO_OLD: Status = Status.UNAVAILABLE.withDescription('the connection has reached its maximum age');
 
 /**
  * The connection's own state; the streams have theirs.
@@ -37,7 +48,7 @@ export interface ServerTransportConfig {
 type State = 'handshaking' | 'open' | 'draining' | 'closed';
 
 /** One server connection. */
-export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
+export class Http2ServerTransport implements ServerTransport, ServerStreamHost, KeepaliveHost, LifeHost {
   readonly attributes: Attributes;
   readonly compressors: CompressorRegistry;
   readonly maxInboundMessageBytes: number;
@@ -48,6 +59,12 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
   #state: State = 'handshaking';
   #listener: ServerTransportListener | null = null;
   readonly #handshakeTimer: Timer;
+  readonly #strikes: PingStrikes;
+  /** The socket's count of bytes at the last ping. */
+  #bytesAtPing = 0;
+  /** From open on, as far as the policy asks for them. */
+  #keepalive: KeepaliveWatch | null = null;
+  #life: LifeWatch | null = null;
   #error: Error | null = null;
   #forcedReason: Status | null = null;
 
@@ -58,9 +75,11 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     this.#config = config;
     this.compressors = config.compressors;
     this.maxInboundMessageBytes = config.maxInboundMessageBytes;
+    this.#strikes = new PingStrikes(config.policy.pings);
     this.#handshakeTimer = config.clock.schedule(config.handshakeTimeoutMs, this);
     session.once('remoteSettings', () => this.#onFirstSettings());
     session.on('error', (error) => this.#noteError(error));
+    session.on('ping', () => this.#onPing());
     session.once('close', () => this.#onClosed());
     // node:http2: the raw block is the fourth argument, which the typings leave out.
     session.on('stream', (stream, _headers, _flags, raw?: string[]) => this.#onStream(stream, raw ?? []));
@@ -79,6 +98,11 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     if (this.#state !== 'handshaking') return;
     this.#state = 'open';
     this.#config.clock.cancel(this.#handshakeTimer);
+    const { clock, policy } = this.#config;
+    if (policy.keepalive !== null) {
+      this.#keepalive = new KeepaliveWatch(policy.keepalive, clock, this.#session, this.#socket, this);
+    }
+    if (policy.life !== null) this.#life = new LifeWatch(policy.life, clock, policy.random(), this);
   }
 
   #noteError(error: Error): void {
@@ -96,6 +120,7 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     }
     const stream = new Http2ServerStream(this, http2, head, timeoutMs);
     this.#streams.add(stream);
+    if (this.#streams.size === 1) this.#life?.onInUse(true);
     stream.start(this.#listener.onStream(stream, head.path ?? '', head.metadata));
   }
 
@@ -103,6 +128,7 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
   #rejectCall(http2: ServerHttp2Stream, status: Status): void {
     const headers = trailersOnlyHeaders(status, new Metadata(), this.peerMaxHeaderListBytes);
     // A client whose encoding we lack learns which ones we have. Source: grpc doc/compression.md.
+    this.onSent();
     reject(http2, { ...headers, 'grpc-accept-encoding': this.compressors.acceptEncoding }, '');
   }
 
@@ -138,8 +164,36 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
   }
 
   onStreamClosed(stream: Http2ServerStream): void {
-    this.#streams.delete(stream);
+    if (this.#streams.delete(stream) && this.#streams.size === 0) this.#life?.onInUse(false);
     this.#terminateWhenEmpty();
+  }
+
+  onSent(): void {
+    this.#strikes.onSent();
+  }
+
+  /** The client pings; node has answered. */
+  #onPing(): void {
+    const { bytesWritten } = this.#socket;
+    // A large message is told as sent once all of it is; clients that measure the way ping while it comes.
+    if (bytesWritten - this.#bytesAtPing > CONTROL_BYTES) this.onSent();
+    this.#bytesAtPing = bytesWritten;
+    if (this.#forcedReason !== null || !this.#strikes.onPing(this.#config.clock.now(), this.#streams.size > 0)) return;
+    this.#forcedReason = TOO_MANY_PINGS;
+    setImmediate(rebuke, this.#session, this.#socket);
+  }
+
+  onKeepaliveFailed(): void {
+    this.#forcedReason ??= Status.UNAVAILABLE.withDescription(KEEPALIVE_FAILED);
+    destroySession(this.#session, this.#socket);
+  }
+
+  onLifeOver(why: 'max_idle' | 'max_age'): void {
+    this.#drain(why);
+  }
+
+  onGraceOver(): void {
+    this.shutdownNow(TOO_OLD);
   }
 
   connectionLoss(): Status | null {
@@ -154,6 +208,8 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
     this.#config.clock.cancel(this.#handshakeTimer);
+    this.#keepalive?.stop();
+    this.#life?.stop();
     this.#terminateWhenEmpty();
   }
 
@@ -166,6 +222,11 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
   }
 
   shutdown(): void {
+    this.#drain(null);
+  }
+
+  /** `why` goes along for people and programs at the other end. */
+  #drain(why: string | null): void {
     const session = this.#session;
     if (this.#state === 'handshaking') destroySession(session, this.#socket);
     if (this.#state !== 'open' || session.destroyed) return;
@@ -173,7 +234,10 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost {
     // node:http2: once a GOAWAY of ours is out node takes no stream, whatever last id it named, and with none open reads no
     // PING either (test/transport/http2/graceful-shutdown.test.ts). So there is no first GOAWAY that refuses nothing: it
     // would only keep calls that are on their way from being retried. This one names the last stream that came.
-    if (!session.closed) session.close();
+    if (session.closed) return;
+    // node:http2: close() says GOAWAY too, but takes no debug data; 0 stands for the last stream that came.
+    if (why !== null) session.goaway(constants.NGHTTP2_NO_ERROR, 0, Buffer.from(why));
+    session.close();
   }
 
   /** The client has not spoken HTTP/2 in time. For the clock. */
@@ -208,6 +272,12 @@ function destroyLater(session: ServerHttp2Session, socket: Socket, turns: number
 function destroySession(session: ServerHttp2Session, socket: Socket): void {
   session.destroy();
   socket.destroy();
+}
+
+/** Says why the connection ends, and ends it. */
+function rebuke(session: ServerHttp2Session, socket: Socket): void {
+  if (!session.destroyed) session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'));
+  destroyLater(session, socket, LAST_TURNS);
 }
 
 /** Answers a request that is not gRPC. */

@@ -92,9 +92,12 @@ export function openConnectionWindow(session: Http2Session, tuning: Tuning): voi
   if (tuning.connectionWindowBytes > 65_535) session.setLocalWindowSize(tuning.connectionWindowBytes);
 }
 
-/** The facts of a connection. `path` stands for the addresses that a Unix socket does not tell. */
-export function socketAttributes(socket: Socket, path: string | null): Attributes {
-  const tls = socket instanceof TLSSocket ? tlsFacts(socket) : null;
+/**
+ * The facts of a connection. `path` stands for the addresses that a Unix socket does not tell. TLS that ends before the
+ * peer, at a proxy, protects nothing: then `isEndToEnd` is false.
+ */
+export function socketAttributes(socket: Socket, path: string | null, isEndToEnd = true): Attributes {
+  const tls = isEndToEnd && socket instanceof TLSSocket ? tlsFacts(socket) : null;
   const attributes = Attributes.EMPTY.with(REMOTE_ADDRESS, addressOf(socket.remoteAddress, socket.remotePort, path))
     .with(LOCAL_ADDRESS, addressOf(socket.localAddress, socket.localPort, path))
     .with(SECURITY_LEVEL, tls === null ? 'none' : 'privacy-and-integrity');

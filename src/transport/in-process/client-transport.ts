@@ -9,7 +9,7 @@ import type { Attributes } from '../../values/attributes.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
-import type { ClientTransport, ClientTransportListener, StreamOptions } from '../transport.ts';
+import type { ClientTransport, ClientTransportListener, StreamOptions, TransportSnapshot } from '../transport.ts';
 import { USER_AGENT } from '../user-agent.ts';
 import { type InProcessClientHost, InProcessClientStream } from './client-stream.ts';
 import {
@@ -92,8 +92,12 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
   }
 
   onStreamStarted(stream: InProcessClientStream): void {
-    if (this.#shutdownReason !== null) stream.onRefused(this.#shutdownReason);
-    else this.#streams.add(stream);
+    if (this.#shutdownReason !== null) {
+      stream.onRefused(this.#shutdownReason);
+      return;
+    }
+    this.#streams.add(stream);
+    if (this.#streams.size === 1) this.#listener?.onInUse(true);
   }
 
   meetServer(stream: InProcessClientStream): void {
@@ -109,7 +113,25 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
   }
 
   onStreamEnded(stream: InProcessClientStream): void {
-    if (this.#streams.delete(stream)) this.#closeWhenDrained();
+    if (!this.#streams.delete(stream)) return;
+    if (this.#streams.size === 0) this.#listener?.onInUse(false);
+    this.#closeWhenDrained();
+  }
+
+  /** Never: a connection within the process has no limit of streams. */
+  get isFull(): boolean {
+    return false;
+  }
+
+  inspect(): TransportSnapshot {
+    return {
+      address: this.authority,
+      state: this.#state === 'ready' && this.#shutdownReason !== null ? 'draining' : this.#state,
+      openStreams: this.#streams.size,
+      waitingForSlot: 0,
+      maxConcurrentStreams: null,
+      shutdownReason: this.#shutdownReason?.toString() ?? null,
+    };
   }
 
   describeWait(): string {

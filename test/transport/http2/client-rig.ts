@@ -133,6 +133,8 @@ export type TransportEvent =
 /** Writes down what a client's transport tells. */
 export class RecordingTransportListener implements ClientTransportListener {
   readonly log: EventLog<TransportEvent> = new EventLog<TransportEvent>(['terminated']);
+  /** Whether streams are open, as it was told. */
+  inUse = false;
 
   onReady(): void {
     if (this.log.names().length > 0) this.log.breach('ready did not come first');
@@ -144,8 +146,14 @@ export class RecordingTransportListener implements ClientTransportListener {
     this.log.record({ type: 'shutdown', reason });
   }
 
+  onInUse(inUse: boolean): void {
+    if (inUse === this.inUse) this.log.breach(`in use: ${inUse} was told twice`);
+    this.inUse = inUse;
+  }
+
   onTerminated(): void {
     if (!this.log.names().includes('shutdown')) this.log.breach('terminated came without shutdown');
+    if (this.inUse) this.log.breach('terminated came while in use');
     this.log.record({ type: 'terminated' });
   }
 
@@ -160,6 +168,8 @@ export const STREAM_OPTIONS: StreamOptions = Object.freeze({
   credentials: null,
   deadline: null,
   waitForReady: null,
+  previousAttempts: 0,
+  isBackground: false,
   compressor: IDENTITY,
   decompressors: CompressorRegistry.DEFAULT,
   maxInboundMessageBytes: 4 * 1024 * 1024,

@@ -215,7 +215,7 @@ test('a client that does not send SETTINGS in time is gone', async () => {
 
 test('with the SETTINGS there the handshake timer is off', async () => {
   const clock = new WoundClock();
-  await using server = await StreamServer.listen({}, { clock });
+  await using server = await StreamServer.listen({}, { clock, keepalive: { timeMs: Number.POSITIVE_INFINITY } });
   await using client = await RawClient.connect(server.port);
   await client.roundTrip();
   assert.is(clock.armed, 0);

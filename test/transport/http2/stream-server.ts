@@ -86,6 +86,9 @@ export class Arrival implements ServerStreamListener {
   }
 }
 
+/** Raw clients ping to know that all before was read. */
+const ANY_PINGS: Http2ServerOptions = { permitKeepaliveTimeMs: 0, permitKeepaliveWithoutCalls: true };
+
 interface Waiter {
   readonly count: number;
   readonly resolve: () => void;
@@ -125,7 +128,10 @@ export class StreamServer implements ServerAcceptor {
     credentials: ServerCredentials = ServerCredentials.insecure(),
     address: Http2ListenAddress = { host: '127.0.0.1', port: 0 },
   ): Promise<StreamServer> {
-    const server = new StreamServer(new Http2ServerListener(address, credentials, options), manner);
+    const server = new StreamServer(
+      new Http2ServerListener(address, credentials, { ...ANY_PINGS, ...options }),
+      manner,
+    );
     const bound = new Promise<void>((resolve, reject) => {
       server.#listening = { resolve, reject };
     });
