@@ -1,26 +1,42 @@
 /**
  * Replay: what a call has said so far, as long as it may have to be said again on another connection. Above:
- * StreamClientCall, which lets go of it once the response begins. Below: nothing. Holds: what is kept is bounded, for a call
- * and for all calls of its channel; a call that was refused is said again once, one that was never sent as often as it takes,
- * but not for ever. Source: gRFC A6 "Transparent Retries", io.grpc.internal.RetriableStream.
+ * StreamClientCall or HedgedStream, which let go of it once the response begins. Below: nothing. Holds: what is kept is bounded,
+ * for a call and for all calls of its channel; of itself a call that was refused is said again once, one that was never sent
+ * as often as it takes, but not for ever. Source: gRFC A6 "Transparent Retries", io.grpc.internal.RetriableStream.
  */
 import type { ClientStream, ClientStreamListener, StreamProgress, WriteFlags } from '../transport/stream.ts';
 import type { Metadata } from '../values/metadata.ts';
 import { addPermits } from '../values/permits.ts';
 import { Code, type Status } from '../values/status.ts';
+import { withPreviousAttempts } from './retry-metadata.ts';
 
-/** The most that is kept of one call, in bytes. Source: io.grpc.ManagedChannelBuilder.perRpcBufferLimit. */
+/** Source: io.grpc.ManagedChannelBuilder.perRpcBufferLimit. */
 const CALL_BUFFER_BYTES = 1024 * 1024;
-/** The most that is kept of all calls of a channel, in bytes. Source: io.grpc.ManagedChannelBuilder.retryBufferSize. */
+/** Source: io.grpc.ManagedChannelBuilder.retryBufferSize. */
 const CHANNEL_BUFFER_BYTES = 16 * 1024 * 1024;
 /** What a message that is kept costs beside its own bytes. */
 const MESSAGE_OVERHEAD_BYTES = 128;
 /** How many streams of one call may come to nothing before they left. Source: io.grpc.internal.RetriableStream. */
 const MAX_NEVER_SENT = 1_000;
 
-/** What the calls of a channel keep between them. */
-export interface ReplayBudget {
-  keptBytes: number;
+/** How much is kept of calls, lest they have to be said again. A call that says more is not tried again from then on. */
+export interface ReplayLimits {
+  /** Of one call, in bytes. Default: 1 MiB. */
+  readonly perCallBytes?: number;
+  /** Of all calls of a channel, in bytes. Default: 16 MiB. */
+  readonly perChannelBytes?: number;
+}
+
+/** What the calls of a channel keep between them, and may. */
+export class ReplayBudget {
+  readonly perCallBytes: number;
+  readonly perChannelBytes: number;
+  keptBytes = 0;
+
+  constructor(limits: ReplayLimits = {}) {
+    this.perCallBytes = limits.perCallBytes ?? CALL_BUFFER_BYTES;
+    this.perChannelBytes = limits.perChannelBytes ?? CHANNEL_BUFFER_BYTES;
+  }
 }
 
 interface KeptMessage {
@@ -56,7 +72,12 @@ export class Replay {
 
   /** Whether more is kept than may be. */
   get isFull(): boolean {
-    return this.#bytes > CALL_BUFFER_BYTES || this.#budget.keptBytes > CHANNEL_BUFFER_BYTES;
+    return this.#bytes > this.#budget.perCallBytes || this.#budget.keptBytes > this.#budget.perChannelBytes;
+  }
+
+  /** The size of the largest message that is kept, in bytes; 0 for none. */
+  get largestBytes(): number {
+    return this.#messages.reduce((largest, { payload }) => Math.max(largest, payload.length), 0);
   }
 
   /** Gives back what it holds; the last call to it. */
@@ -81,9 +102,9 @@ export class Replay {
     return true;
   }
 
-  /** Starts a stream for the call. */
-  start(stream: ClientStream, listener: ClientStreamListener): void {
-    stream.start(this.#headers, listener);
+  /** Starts a stream for the call, behind `previousAttempts` others that may have reached a server. */
+  start(stream: ClientStream, listener: ClientStreamListener, previousAttempts: number): void {
+    stream.start(withPreviousAttempts(this.#headers, previousAttempts), listener);
   }
 
   /** Says everything again; returns the permits, which are for the caller to ask for, last. */

@@ -8,9 +8,12 @@
  *   idle ─start→ open ─halfClose→ half-closed          (what the caller did: which methods are legal)
  *     └──────────┴── cancel ──────────┴─→ cancelled
  *
- * A stream that ended before any application saw it is followed by another one, which is told the call so far; between the
- * two there is none, for a turn of the event loop. The listener hears nothing of it. Source: gRFC A6 "Transparent Retries".
+ * A stream that ended before any application saw it is followed by another one, which is told the call so far; one that failed
+ * before its response began too, where a policy says so. Between the two there is none, for a turn of the event loop or as
+ * long as the policy waits; and none at first while the method's settings are not known. The listener hears nothing of it. A
+ * method with a hedging policy has a HedgedStream, which sees to all that itself. Source: gRFC A6.
  * Beside that, `#closed` is set by the one gate to onClose. `#failure` outranks whatever status the stream reports.
+ * Past 500 lines because whatever can end a call, or have it go on, meets here; whether it is tried again is RetryPlan's.
  */
 import { AsyncResource } from 'node:async_hooks';
 import { setMaxListeners } from 'node:events';
@@ -36,8 +39,21 @@ import { abortStatus } from './abort-status.ts';
 import type { CallOptions } from './call-options.ts';
 import { ClientCall, type ClientCallListener } from './client-call.ts';
 import { type FailureHook, reportFailure } from './failure-hooks.ts';
+import { HedgedStream } from './hedged-stream.ts';
 import { oversizedRequest, unparsedResponse, unserializedRequest } from './message-failure.ts';
+import {
+  boundedOptions,
+  type HedgingPolicy,
+  type MethodSettings,
+  type MethodSettingsSource,
+  NO_SETTINGS,
+  type RetryPolicy,
+} from './method-settings.ts';
 import { Replay, type ReplayBudget } from './replay.ts';
+import { notePreviousAttempts } from './retry-metadata.ts';
+import { BackoffPause, type Pause, type PauseOwner, SettingsPause } from './retry-pause.ts';
+import { RetryPlan } from './retry-plan.ts';
+import type { SuspendedCall, SuspendedCalls } from './suspended-calls.ts';
 
 /** What a channel tells its calls. */
 export interface ClientCallConfig {
@@ -48,6 +64,18 @@ export interface ClientCallConfig {
   /** Takes what listeners throw. */
   readonly onListenerError: FailureHook;
   readonly replayBudget: ReplayBudget;
+  /** What is known of the methods. */
+  readonly settings: MethodSettingsSource;
+  /** Why there are no new calls, for those that cannot ask for a stream yet; null while there are. */
+  readonly refusal: () => Status | null;
+  /** Where the streams of calls come from that were let in before they had one: also after the channel's shutdown. */
+  readonly ongoing: StreamSource;
+  /** Where calls are as long as they have no stream. */
+  readonly suspended: SuspendedCalls;
+  /** For methods that are idempotent by their own account, and have no policy; null for none. */
+  readonly idempotentRetry: RetryPolicy | null;
+  /** Gives numbers from 0 up to 1, for jitter. */
+  readonly random: () => number;
 }
 
 type State = 'idle' | 'open' | 'half-closed' | 'cancelled';
@@ -56,10 +84,14 @@ type State = 'idle' | 'open' | 'half-closed' | 'cancelled';
 const sharedSignals = new WeakSet<AbortSignal>();
 
 /** One RPC, the client's end. */
-export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements ClientStreamListener {
+export class StreamClientCall<Req, Res>
+  extends ClientCall<Req, Res>
+  implements ClientStreamListener, PauseOwner, SuspendedCall
+{
   readonly #method: MethodDescriptor<Req, Res>;
-  readonly #options: CallOptions;
-  readonly #source: StreamSource;
+  /** The caller's, from start on bounded by the method's settings. */
+  #options: CallOptions;
+  #source: StreamSource;
   readonly #config: ClientCallConfig;
   #state: State = 'idle';
   #closed = false;
@@ -69,6 +101,12 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   #stream: ClientStream | null = null;
   /** The call so far; null before start, and once there will be no other stream. */
   #replay: Replay | null = null;
+  /** Those of the start, whatever the channel learns later. */
+  #settings: MethodSettings = NO_SETTINGS;
+  /** Not null once an attempt has failed that a policy may follow. */
+  #plan: RetryPlan | null = null;
+  /** What the call waits for without a stream, unless for a turn of the event loop. */
+  #pause: Pause | null = null;
   /** How many messages the listener knows as written, and how many of them a later stream will count again. */
   #toldWritten = 0;
   #countedAgain = 0;
@@ -98,34 +136,122 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     if (!listener || !headers) throw new TypeError('start needs a listener and headers');
     this.#state = 'open';
     this.#listener = listener;
-    this.#context = new AsyncResource('HalfcloseClientCall', { requireManualDestroy: true });
-    const refusal = this.#refusal();
+    const context = new AsyncResource('HalfcloseClientCall', { requireManualDestroy: true });
+    this.#context = context;
+    const settings = this.#config.settings.settingsOf(this.#method as MethodDescriptor<unknown, unknown>);
+    if (settings !== null && settings !== NO_SETTINGS) this.#adopt(settings, 0);
+    const refusal = (settings === null ? this.#config.refusal() : null) ?? this.#refusal();
     if (refusal !== null) {
       this.#failure = refusal;
       process.nextTick(tellRefused, this);
       return;
     }
-    this.#replay = new Replay(headers, this.#config.replayBudget);
-    this.#stream = this.#newStream();
-    this.#stream.start(headers, this);
+    const replay = new Replay(headers, this.#config.replayBudget);
+    if (settings === null) {
+      this.#replay = replay;
+      this.#awaitSettings();
+    } else if (settings.hedging === null) {
+      this.#replay = replay;
+      this.#stream = this.#newStream();
+      this.#stream.start(headers, this);
+    } else {
+      this.#hedge(settings.hedging, replay, context);
+    }
     this.#watchForEnd();
+  }
+
+  /** From now on what is known of the method counts. */
+  #adopt(settings: MethodSettings, elapsedMs: number): void {
+    this.#settings = settings;
+    this.#options = boundedOptions(this.#options, settings, this.#config.clock, elapsedMs);
+  }
+
+  #awaitSettings(): void {
+    this.#source = this.#config.ongoing;
+    this.#pause = new SettingsPause(this, this.#config.settings, this.#config.clock.now());
+    this.#config.suspended.add(this);
+  }
+
+  /** The method's settings may be known. */
+  onSettingsKnown(startedMs: number): void {
+    if (this.#failure !== null || this.#closed) return;
+    const settings = this.#config.settings.settingsOf(this.#method as MethodDescriptor<unknown, unknown>);
+    if (settings === null) {
+      this.#pause = new SettingsPause(this, this.#config.settings, startedMs);
+      return;
+    }
+    this.#pause = null;
+    this.#adoptLate(settings, this.#config.clock.now() - startedMs);
+    if (this.#failure === null) this.#context?.runInAsyncScope(this.#begin, this);
+  }
+
+  /** The same for a call that has said something already, and watches for its caller's deadline. */
+  #adoptLate(settings: MethodSettings, elapsedMs: number): void {
+    const { deadline: callers } = this.#options;
+    this.#adopt(settings, elapsedMs);
+    const { deadline, maxOutboundMessageBytes: limit } = this.#options;
+    if (deadline !== null && deadline !== callers) {
+      const leftMs = deadline.remainingMs();
+      this.#timeoutMs = leftMs + elapsedMs;
+      this.#config.clock.cancel(this.#deadlineTimer);
+      this.#deadlineTimer = this.#config.clock.schedule(leftMs, this);
+      if (leftMs <= 0) this.#end(this.#deadlineStatus('waiting for name resolution'));
+    }
+    const largestBytes = this.#replay?.largestBytes ?? 0;
+    if (limit !== null && largestBytes > limit) {
+      this.#messageFailed('Failed to stream message', oversizedRequest(largestBytes, limit));
+    }
+  }
+
+  /** The first stream, of a call that has waited for it. */
+  #begin(): void {
+    const { hedging } = this.#settings;
+    if (hedging === null || this.#replay === null || this.#context === null) {
+      this.#tryAgain();
+      return;
+    }
+    const replay = this.#replay;
+    this.#replay = null;
+    this.#hedge(hedging, replay, this.#context);
+    this.#config.suspended.delete(this);
+  }
+
+  #hedge(policy: HedgingPolicy, replay: Replay, context: AsyncResource): void {
+    const { settings, suspended, clock } = this.#config;
+    const stream = new HedgedStream({
+      method: this.#method as MethodDescriptor<unknown, unknown>,
+      options: this.#streamOptions(),
+      source: this.#source,
+      ongoing: this.#config.ongoing,
+      policy,
+      replay,
+      isHalfClosed: this.#state === 'half-closed',
+      settings,
+      suspended,
+      clock,
+      context,
+    });
+    this.#stream = stream;
+    replay.start(stream, this, 0);
   }
 
   #newStream(): ClientStream {
     return this.#source.newStream(this.#method as MethodDescriptor<unknown, unknown>, this.#streamOptions());
   }
 
-  /** A turn after a stream came to nothing. */
+  /** Time for another stream: a turn after one came to nothing, or a while after an attempt has failed. */
   onTurn(): void {
     if (this.#failure === null && !this.#closed) this.#context?.runInAsyncScope(this.#tryAgain, this);
   }
 
   #tryAgain(): void {
+    this.#pause = null;
     const stream = this.#newStream();
     this.#countedAgain = this.#toldWritten;
     // Credentials are asked within: what they have the call say is kept too, behind what it said before.
-    this.#replay?.start(stream, this);
+    this.#replay?.start(stream, this, this.#plan?.previousAttempts ?? 0);
     this.#stream = stream;
+    this.#config.suspended.delete(this);
     if (this.#failure !== null) {
       stream.cancel(this.#failure);
       return;
@@ -164,6 +290,8 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
       credentials: options.credentials,
       deadline: options.deadline,
       waitForReady: options.waitForReady,
+      previousAttempts: this.#plan?.previousAttempts ?? 0,
+      isBackground: false,
       compressor: compressors.get(options.compression ?? IDENTITY.name) ?? IDENTITY,
       decompressors: compressors,
       maxInboundMessageBytes: options.maxInboundMessageBytes ?? this.#config.maxInboundMessageBytes,
@@ -195,10 +323,10 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     if (signal !== null) this.#end(abortStatus(signal));
   }
 
-  #deadlineStatus(): Status {
-    const progress = this.#stream === null ? '' : ` (${this.#stream.describeProgress()})`;
+  #deadlineStatus(wait: string | null = this.#pause?.describe() ?? null): Status {
+    const progress = this.#stream === null ? wait : this.#stream.describeProgress();
     return Status.DEADLINE_EXCEEDED.withDescription(
-      `deadline exceeded after ${(this.#timeoutMs / 1000).toFixed(3)} s${progress}`,
+      `deadline exceeded after ${(this.#timeoutMs / 1000).toFixed(3)} s${progress === null ? '' : ` (${progress})`}`,
     );
   }
 
@@ -282,9 +410,18 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   #end(status: Status): void {
     if (this.#closed || this.#failure !== null) return;
     this.#failure = status;
-    if (this.#stream !== null) this.#stream.cancel(status);
-    // Between two streams; before start there is nobody to tell.
-    else if (this.#listener !== null) process.nextTick(tellRefused, this);
+    if (this.#stream !== null) {
+      this.#stream.cancel(status);
+    } else if (this.#listener !== null) {
+      // Between two streams; before start there is nobody to tell.
+      this.#pause?.end();
+      process.nextTick(tellRefused, this);
+    }
+  }
+
+  /** The channel ends all its calls; this one, if it has no stream. */
+  endSuspended(status: Status): void {
+    if (this.#stream === null) this.#end(status);
   }
 
   /** Calls a method of the listener in the async context of start. */
@@ -295,6 +432,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
   onHeaders(headers: Metadata): void {
     this.#commit();
     if (this.#failure !== null) return;
+    if (this.#plan !== null) notePreviousAttempts(headers, this.#plan.previousAttempts);
     try {
       this.#tell(this.#listener?.onHeaders, headers);
     } catch (error) {
@@ -361,14 +499,42 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
 
   /** The stream has closed; another one follows, or the call is over. */
   onClose(status: Status, trailers: Metadata, progress: StreamProgress): void {
-    if (this.#failure === null && this.#replay?.mayFollow(status, progress) === true) {
-      this.#stream = null;
-      // node:http2: a stream that a GOAWAY refuses closes before its session tells of the GOAWAY; a turn later the channel
-      // will not pick that connection again (test/call/transparent-retry-http2.test.ts).
-      setImmediate(nextTurn, this);
-    } else {
-      this.#close(status, trailers);
-    }
+    if (this.#failure !== null || this.#replay === null) this.#close(status, trailers);
+    else if (this.#replay.mayFollow(status, progress)) this.#goOnNextTurn();
+    else if (!this.#goesOnLater(status, trailers, progress)) this.#close(status, trailers);
+  }
+
+  #goOnNextTurn(): void {
+    this.#suspend();
+    // node:http2: a stream that a GOAWAY refuses closes before its session tells of the GOAWAY; a turn later the channel
+    // will not pick that connection again (test/call/transparent-retry-http2.test.ts).
+    setImmediate(nextTurn, this);
+  }
+
+  /** Whether a policy has another attempt follow this failure; then it will. */
+  #goesOnLater(status: Status, trailers: Metadata, progress: StreamProgress): boolean {
+    if (status.isOk || progress === 'dropped' || this.#options.deadline?.isExpired() === true) return false;
+    const policy = this.#retryPolicy();
+    if (policy === null) return false;
+    const { clock, random, settings } = this.#config;
+    this.#plan ??= new RetryPlan(policy, random);
+    const delayMs = this.#plan.onFailure(status, trailers, settings.throttle);
+    if (delayMs === null) return false;
+    this.#source = this.#config.ongoing;
+    this.#suspend();
+    if (this.#failure === null) this.#pause = new BackoffPause(this, clock, delayMs, status);
+    return true;
+  }
+
+  #retryPolicy(): RetryPolicy | null {
+    if (this.#settings.retry !== null) return this.#settings.retry;
+    return this.#method.idempotency === 'unknown' ? null : this.#config.idempotentRetry;
+  }
+
+  /** There is no stream until the next one; a channel that ends all its calls meanwhile ends this one. */
+  #suspend(): void {
+    this.#stream = null;
+    this.#config.suspended.add(this);
   }
 
   /** The one gate to the listener's onClose. */
@@ -378,6 +544,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
     this.#commit();
     this.#config.clock.cancel(this.#deadlineTimer);
     this.#options.signal?.removeEventListener('abort', this);
+    if (this.#failure === null && status.isOk) this.#config.settings.throttle?.onSuccess();
     const settled = this.#failure ?? this.#lateStatus(status);
     const ours = settled !== status || this.#failure !== null;
     try {
@@ -386,6 +553,7 @@ export class StreamClientCall<Req, Res> extends ClientCall<Req, Res> implements 
       this.reportFailure(error);
     }
     this.#context?.emitDestroy();
+    if (this.#stream === null) this.#config.suspended.delete(this);
   }
 
   /**

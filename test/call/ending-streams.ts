@@ -1,12 +1,21 @@
 /**
- * A channel over connections worked by hand, whose streams end as a test says: refused, never sent, or in any other way. Above:
- * tests of transparent retries. Below: hand-transport.ts. Holds: a world that is left shows that its channel can end, and has no
- * timer left.
+ * A channel over connections worked by hand, whose streams end as a test says: refused, never sent, or in any other way; and
+ * what it knows of its methods. Above: tests of retries and hedges. Below: hand-transport.ts. Holds: a world that is left shows
+ * that its channel can end, and has no timer left.
  */
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
-import { type ChannelOptions, DirectChannel } from '../../src/channel/direct-channel.ts';
+import {
+  type MethodSettings,
+  type MethodSettingsSource,
+  NO_SETTINGS,
+  type SettingsWaiter,
+} from '../../src/call/method-settings.ts';
+import { RetryThrottle, type RetryThrottling } from '../../src/call/retry-throttle.ts';
+import { Backoff } from '../../src/channel/backoff.ts';
+import { DirectConnections } from '../../src/channel/direct-connections.ts';
+import { type ChannelOptions, ManagedChannel } from '../../src/channel/managed-channel.ts';
 import { CallCredentials } from '../../src/credentials/call-credentials.ts';
 import type { ClientStreamListener, StreamProgress, WriteFlags } from '../../src/transport/stream.ts';
 import type { StreamOptions } from '../../src/transport/transport.ts';
@@ -51,10 +60,10 @@ export class EndableStream extends HandStream {
     else this.said.push(`write ${payload.length} bytes`);
   }
 
-  end(status: Status, progress: StreamProgress): void {
+  end(status: Status, progress: StreamProgress = 'processed', trailers: Metadata = new Metadata()): void {
     if (this.closed) return;
     this.closed = true;
-    this.#heard?.onClose(status, new Metadata(), progress);
+    this.#heard?.onClose(status, trailers, progress);
     this.#owner.onStreamClosed();
   }
 
@@ -67,8 +76,8 @@ export class EndableStream extends HandStream {
     });
   }
 
-  tellHeaders(): void {
-    this.#heard?.onHeaders(new Metadata());
+  tellHeaders(headers: Metadata = new Metadata()): void {
+    this.#heard?.onHeaders(headers);
   }
 }
 
@@ -97,20 +106,74 @@ export interface CallInit {
   readonly reactions?: ClientReactions<Uint8Array>;
 }
 
-/** A channel with a connection that stands. */
+/** What is known of every method, once it is; and a throttle. */
+export class HandSettings implements MethodSettingsSource {
+  /** Null while it is not known. */
+  known: MethodSettings | null;
+  throttle: RetryThrottle | null;
+  readonly waiters: Set<SettingsWaiter> = new Set();
+
+  constructor(known: Partial<MethodSettings> | null, throttling: RetryThrottling | null = null) {
+    this.known = known === null ? null : { ...NO_SETTINGS, ...known };
+    this.throttle = throttling === null ? null : new RetryThrottle(throttling);
+  }
+
+  settingsOf(): MethodSettings | null {
+    return this.known;
+  }
+
+  whenKnown(waiter: SettingsWaiter): void {
+    this.waiters.add(waiter);
+  }
+
+  forget(waiter: SettingsWaiter): void {
+    this.waiters.delete(waiter);
+  }
+
+  /** Now it is known. */
+  tell(known: Partial<MethodSettings>): void {
+    this.known = { ...NO_SETTINGS, ...known };
+    this.wake();
+  }
+
+  /** Has everyone who waits ask again. */
+  wake(): void {
+    const waiters = [...this.waiters];
+    this.waiters.clear();
+    for (const waiter of waiters) waiter.onSettingsKnown();
+  }
+}
+
+class SettledConnections extends DirectConnections {
+  override readonly settings: MethodSettingsSource;
+
+  constructor(settings: MethodSettingsSource, ...init: ConstructorParameters<typeof DirectConnections>) {
+    super(...init);
+    this.settings = settings;
+  }
+}
+
+/** A channel with a connection that stands. Its random numbers are all 0.5: no jitter. */
 export class World {
   readonly clock: WoundClock = new WoundClock();
   readonly transports: EndingTransport[] = [];
-  readonly channel: DirectChannel;
+  readonly channel: ManagedChannel;
+  readonly settings: HandSettings;
 
-  constructor(options: ChannelOptions = {}) {
+  constructor(options: ChannelOptions = {}, settings: HandSettings = new HandSettings({})) {
+    this.settings = settings;
     const factory = (): EndingTransport => {
       const transport = new EndingTransport();
       transport.attributes = PRIVATE;
       this.transports.push(transport);
       return transport;
     };
-    this.channel = new DirectChannel(factory, 'some.host:443', { clock: this.clock, ...options });
+    const { clock } = this;
+    this.channel = new ManagedChannel(
+      (listener) => new SettledConnections(settings, factory, 'some.host:443', clock, new Backoff(), listener),
+      'some.host:443',
+      { clock, random: () => 0.5, idleTimeoutMs: Number.POSITIVE_INFINITY, ...options },
+    );
     this.channel.connect();
     this.transport.connect();
   }

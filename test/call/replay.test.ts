@@ -1,6 +1,6 @@
 /** Replay: what it keeps, for how long and of how much; and calls by chance whose streams come to nothing. */
 import * as fc from 'fast-check';
-import { Replay, type ReplayBudget } from '../../src/call/replay.ts';
+import { Replay, ReplayBudget } from '../../src/call/replay.ts';
 import type { StreamProgress, WriteFlags } from '../../src/transport/stream.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Code, Status } from '../../src/values/status.ts';
@@ -22,7 +22,7 @@ const test = suite('Replay');
 
 test('says what was kept to any number of streams, in order; permits are for the caller', () => {
   const headers = new Metadata({ 'x-one': '1' });
-  const replay = new Replay(headers, { keptBytes: 0 });
+  const replay = new Replay(headers, new ReplayBudget());
   replay.keepMessage(Buffer.from('a'), 2);
   replay.keepPermits(1);
   replay.keepMessage(Buffer.from('b'), 0);
@@ -30,7 +30,7 @@ test('says what was kept to any number of streams, in order; permits are for the
   const transport = new HandTransport();
   for (const isHalfClosed of [false, true]) {
     const stream = transport.newStream(echoMethods.bidi_streaming, STREAM_OPTIONS);
-    replay.start(stream, new RecordingStreamListener());
+    replay.start(stream, new RecordingStreamListener(), 0);
     assert.is(stream.headers, headers);
     assert.is(replay.sayTo(stream, isHalfClosed), Number.POSITIVE_INFINITY);
     const end = isHalfClosed ? ['halfClose'] : [];
@@ -39,7 +39,7 @@ test('says what was kept to any number of streams, in order; permits are for the
 });
 
 test('is full above 1 MiB of its own or 16 MiB of all, where each message counts for 128 bytes more than it has', () => {
-  const budget: ReplayBudget = { keptBytes: 0 };
+  const budget = new ReplayBudget();
   const one = new Replay(new Metadata(), budget);
   one.keepMessage(Buffer.alloc(MIB - 256), 0);
   one.keepMessage(Buffer.alloc(0), 0);
@@ -62,7 +62,7 @@ test('is full above 1 MiB of its own or 16 MiB of all, where each message counts
 });
 
 test('lets a stream be followed that was refused once, or never sent 1,000 times, if it ended UNAVAILABLE', () => {
-  const fresh = (): Replay => new Replay(new Metadata(), { keptBytes: 0 });
+  const fresh = (): Replay => new Replay(new Metadata(), new ReplayBudget());
   const progresses: readonly StreamProgress[] = ['not-sent', 'refused', 'processed', 'dropped'];
   for (const code of Object.values(Code)) {
     if (typeof code !== 'number') continue;
