@@ -16,6 +16,8 @@ export {
   interceptChannelForward,
 } from './call/client-interceptor.ts';
 export type { FailureHook } from './call/failure-hooks.ts';
+export type { MethodSettings, RetryPolicy } from './call/method-settings.ts';
+export type { ReplayLimits } from './call/replay.ts';
 export { ServerCall, type ServerCallHandler, ServerCallListener } from './call/server-call.ts';
 export {
   ForwardingServerCall,
@@ -26,18 +28,65 @@ export {
 } from './call/server-interceptor.ts';
 export { type HandlerRegistry, type RegisteredMethod, ServiceDefinition } from './call/service-definition.ts';
 export type { BackoffOptions } from './channel/backoff.ts';
+export {
+  type BalancedSubchannel,
+  type Balancer,
+  type BalancerHelper,
+  type BalancerProvider,
+  type BalancerProviders,
+  type CallTracker,
+  type ChosenBalancer,
+  Dropped,
+  type Pick,
+  Picked,
+  type Picker,
+  type PickRequest,
+  type SubchannelStateListener,
+} from './channel/balancer/balancer.ts';
+export { readChosenBalancer } from './channel/balancer/chosen-balancer.ts';
+export type {
+  ChannelSnapshot,
+  ResolutionSnapshot,
+  SubchannelSnapshot,
+  WaitingCallSnapshot,
+} from './channel/channel-snapshot.ts';
 export type { ConnectivityState } from './channel/connectivity.ts';
 export { createChannel, type Http2ChannelOptions } from './channel/create-channel.ts';
 export { createInProcessChannel, type InProcessChannelOptions } from './channel/create-in-process-channel.ts';
-export { type ChannelOptions, DirectChannel } from './channel/direct-channel.ts';
+export type { ChannelStateMessage, ResolutionMessage, SubchannelStateMessage } from './channel/diagnostics.ts';
+export { DirectChannel } from './channel/direct-channel.ts';
+export { type ChannelOptions, ManagedChannel } from './channel/managed-channel.ts';
+export { type DnsResolverOptions, dnsResolver } from './channel/resolver/dns.ts';
+export type { HostLookup } from './channel/resolver/dns-lookup.ts';
+export type {
+  Endpoint,
+  Resolution,
+  Resolver,
+  ResolverContext,
+  ResolverListener,
+  ResolverProvider,
+  Target,
+} from './channel/resolver/resolver.ts';
+export { StaticResolver } from './channel/resolver/static.ts';
+export type { ServiceConfig, ServiceConfigDuration, ServiceConfigMethods } from './channel/service-config.ts';
 export {
   CallCredentials,
   type CallCredentialsCallback,
   type CallCredentialsRequest,
   type RequestHeadersClient,
+  type RequestHeadersClientSource,
 } from './credentials/call-credentials.ts';
 export { ChannelCredentials, type TlsClientOptions } from './credentials/channel-credentials.ts';
 export { ServerCredentials, type TlsServerOptions } from './credentials/server-credentials.ts';
+export {
+  type TlsBesideFiles,
+  type TlsFilePaths,
+  TlsFiles,
+  type TlsFilesOptions,
+  type TlsMaterial,
+  tlsFiles,
+} from './credentials/tls-files.ts';
+export type { TlsSource } from './credentials/tls-source.ts';
 export {
   BROTLI,
   type CompressionCallback,
@@ -90,9 +139,11 @@ export {
 } from './stub/service-methods.ts';
 export type { ServiceShape, UntypedService } from './stub/service-shape.ts';
 export type { Http2Address } from './transport/http2/client-transport.ts';
+export { type Environment, type ProxyChoice, proxyFor } from './transport/http2/proxy-environment.ts';
 export type { Http2ListenAddress } from './transport/http2/server-listener.ts';
 export { InProcessServer, type InProcessServerOptions } from './transport/in-process/server.ts';
 export { WriteFlag, type WriteFlags } from './transport/stream.ts';
+export type { TransportSnapshot } from './transport/transport.ts';
 export {
   AttributeKey,
   Attributes,

@@ -4,7 +4,8 @@
  */
 import { type InProcessClientOptions, InProcessClientTransport } from '../transport/in-process/client-transport.ts';
 import type { InProcessServer } from '../transport/in-process/server.ts';
-import { type ChannelOptions, DirectChannel } from './direct-channel.ts';
+import { DirectChannel } from './direct-channel.ts';
+import type { ChannelOptions } from './managed-channel.ts';
 
 /** What createInProcessChannel may be told: what a channel may, and what concerns its connections. */
 export interface InProcessChannelOptions extends ChannelOptions, Omit<InProcessClientOptions, 'server'> {}

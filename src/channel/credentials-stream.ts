@@ -51,7 +51,6 @@ const APPLICATION_CODES: ReadonlySet<Code> = new Set<Code>([
 /** A stream that waits for its credentials. */
 export class CredentialsStream extends PendingStream {
   readonly #owner: CredentialsStreamOwner;
-  readonly #method: MethodDescriptor<unknown, unknown>;
   readonly #init: CredentialsInit;
   readonly #abort = new AbortController();
   #state: 'idle' | 'asking' | 'settled' = 'idle';
@@ -66,7 +65,6 @@ export class CredentialsStream extends PendingStream {
   ) {
     super(owner, method, options);
     this.#owner = owner;
-    this.#method = method;
     this.#init = init;
   }
 
@@ -84,7 +82,7 @@ export class CredentialsStream extends PendingStream {
   }
 
   #request(): CallCredentialsRequest {
-    const { service, name, path } = this.#method;
+    const { service, name, path } = this.method;
     const { authority } = this.#init;
     const serviceUrl = `https://${authority.replace(/:443$/, '')}/${service}`;
     return { serviceUrl, methodName: name, path, authority, signal: this.#abort.signal };
@@ -93,7 +91,9 @@ export class CredentialsStream extends PendingStream {
   #onAnswer(error: unknown, metadata: Metadata | null): void {
     if (this.#state !== 'asking') return;
     if (metadata === null) {
-      this.cancel(failureStatus(error));
+      // They may do better the next time, if a policy has the call try again.
+      this.failForNow(failureStatus(error));
+      this.#owner.onAbandoned(this);
       return;
     }
     this.#state = 'settled';
@@ -107,9 +107,22 @@ export class CredentialsStream extends PendingStream {
   }
 
   override fail(reason: Status): void {
+    this.#settle(() => super.fail(reason));
+  }
+
+  override failForNow(reason: Status): void {
+    this.#settle(() => super.failForNow(reason));
+  }
+
+  override cancel(reason: Status): void {
+    this.#settle(() => super.cancel(reason));
+  }
+
+  /** Whatever the credentials say later comes too late. */
+  #settle(end: () => void): void {
     const asking = this.#state === 'asking';
     this.#state = 'settled';
-    super.fail(reason);
+    end();
     // Last: whoever listens to the signal may answer at once.
     if (asking) this.#abort.abort();
   }

@@ -9,7 +9,7 @@
  *                   └─cancel, fail→ closed
  */
 import { AsyncResource } from 'node:async_hooks';
-import type { ClientStream, ClientStreamListener, WriteFlags } from '../transport/stream.ts';
+import type { ClientStream, ClientStreamListener, StreamProgress, WriteFlags } from '../transport/stream.ts';
 import type { StreamOptions, StreamSource } from '../transport/transport.ts';
 import { Attributes } from '../values/attributes.ts';
 import { Metadata } from '../values/metadata.ts';
@@ -21,6 +21,9 @@ import type { Status } from '../values/status.ts';
 export interface PendingStreamOwner {
   /** The call gave the stream up; it needs no transport any more. */
   onAbandoned(stream: PendingStream): void;
+  /** A stream has failed, and its call is about to hear of it; then it has heard. */
+  onFailing(stream: PendingStream): void;
+  onFailed(stream: PendingStream): void;
   /** What its streams wait for, in words. */
   describeWait(): string;
 }
@@ -39,13 +42,16 @@ interface Start {
 
 /** A stream without a transport yet. */
 export class PendingStream implements ClientStream {
+  readonly method: MethodDescriptor<unknown, unknown>;
+  readonly options: StreamOptions;
   readonly #owner: PendingStreamOwner;
-  readonly #method: MethodDescriptor<unknown, unknown>;
-  readonly #options: StreamOptions;
   #state: 'idle' | 'waiting' | 'open' | 'closed' = 'idle';
   /** Where to open, or how to end, if that is known before start. */
   #source: StreamSource | null = null;
   #failure: Status | null = null;
+  /** How the end of a stream is put off that fails before start. */
+  #later: (close: () => void) => unknown = process.nextTick;
+  #progress: StreamProgress = 'dropped';
   /** Not null while waiting. */
   #start: Start | null = null;
   #messages: QueuedMessage[] = [];
@@ -56,8 +62,8 @@ export class PendingStream implements ClientStream {
 
   constructor(owner: PendingStreamOwner, method: MethodDescriptor<unknown, unknown>, options: StreamOptions) {
     this.#owner = owner;
-    this.#method = method;
-    this.#options = options;
+    this.method = method;
+    this.options = options;
   }
 
   start(headers: Metadata, listener: ClientStreamListener): void {
@@ -65,7 +71,7 @@ export class PendingStream implements ClientStream {
     this.#state = 'waiting';
     const context = new AsyncResource('HalfclosePendingStream', { requireManualDestroy: true });
     this.#start = { headers, listener, context };
-    if (this.#failure !== null) this.fail(this.#failure);
+    if (this.#failure !== null) this.#end(this.#failure, this.#later, this.#progress);
     else if (this.#source !== null) this.attach(this.#source);
   }
 
@@ -77,15 +83,34 @@ export class PendingStream implements ClientStream {
     start?.context.emitDestroy();
   }
 
-  /** There will be no transport: ends the stream, in the next tick. A stream that has ended stays so. */
+  /** There will be no transport: ends the stream, in the next tick, for good. A stream that has ended stays so. */
   fail(reason: Status): void {
+    this.#end(reason, process.nextTick, 'dropped');
+  }
+
+  /**
+   * There is no transport just now: as fail, but a turn of the event loop later, so that a caller who tries again and again
+   * leaves time for the connection that he needs; a retry policy may have the call try again.
+   */
+  failForNow(reason: Status): void {
+    this.#later = setImmediate;
+    this.#progress = 'processed';
+    this.#end(reason, setImmediate, 'processed');
+  }
+
+  /** Ends the stream: nothing of the listener runs inside. */
+  #end(reason: Status, later: (close: () => void) => unknown, progress: StreamProgress): void {
     if (this.#state === 'idle') this.#failure ??= reason;
     const start = this.#takeStart('closed');
     if (start === null) return;
     this.#messages = [];
-    const close = (): void => start.listener.onClose(reason, new Metadata(), 'dropped');
-    // The tick inherits the context it is asked for in; no listener method runs inside cancel.
-    start.context.runInAsyncScope(() => process.nextTick(close));
+    this.#owner.onFailing(this);
+    const close = (): void => {
+      start.listener.onClose(reason, new Metadata(), progress);
+      this.#owner.onFailed(this);
+    };
+    // What comes later inherits the context it is asked for in.
+    start.context.runInAsyncScope(() => later(close));
     start.context.emitDestroy();
   }
 
@@ -99,7 +124,7 @@ export class PendingStream implements ClientStream {
   }
 
   #open(start: Start, source: StreamSource): void {
-    const stream = source.newStream(this.#method, this.#options);
+    const stream = source.newStream(this.method, this.options);
     this.#stream = stream;
     stream.start(start.headers, start.listener);
     for (const { payload, flags } of this.#messages) stream.writeMessage(payload, flags);
@@ -130,7 +155,7 @@ export class PendingStream implements ClientStream {
       return;
     }
     if (this.#state === 'closed') return;
-    this.fail(reason);
+    this.#end(reason, process.nextTick, 'dropped');
     this.#owner.onAbandoned(this);
   }
 

@@ -1,9 +1,9 @@
 /**
  * Subchannel: a connection over time. Connects when asked, waits after a failure, hands out its transport while READY.
- * Above: DirectChannel. Below: a factory of ClientTransports, one of which is in use at a time; older ones run out
+ * Above: DirectConnections, ManagedSubchannel. Below: a factory of ClientTransports, one of which is in use at a time; older ones run out
  * their streams.
- * Holds: the back-off timer, which keeps the process alive, runs only while somebody has asked for a connection and not
- * withdrawn. Else nothing runs after a failure, and the next question or request finds the wait over.
+ * Holds: the back-off timer, which does not keep the process alive, runs only while somebody has asked for a connection and
+ * not withdrawn. Else nothing runs after a failure, and the next question or request finds the wait over.
  *
  *   IDLE ─request→ CONNECTING ─onReady→ READY ─onShutdown→ IDLE
  *                       └─onShutdown→ TRANSIENT_FAILURE ─wait over→ CONNECTING if asked for, else IDLE
@@ -15,7 +15,10 @@ import type { ClientTransport, ClientTransportListener } from '../transport/tran
 import type { Clock, Timer } from '../values/clock.ts';
 import { Status } from '../values/status.ts';
 import type { Backoff } from './backoff.ts';
+import type { SubchannelSnapshot } from './channel-snapshot.ts';
 import type { ConnectivityState } from './connectivity.ts';
+
+const WENT_IDLE: Status = Status.UNAVAILABLE.withDescription('the channel went idle');
 
 /** What a subchannel tells. */
 export interface SubchannelListener {
@@ -24,6 +27,8 @@ export interface SubchannelListener {
    * in CONNECTING, where the attempt has yet to begin.
    */
   onStateChanged(state: ConnectivityState): void;
+  /** One more of its connections has open streams, or one fewer. */
+  onInUse(inUse: boolean): void;
   /** Shut down, and every connection is gone. Once, last. */
   onTerminated(): void;
 }
@@ -77,7 +82,7 @@ export class Subchannel {
       this.#connect();
     } else if (this.#state === 'TRANSIENT_FAILURE') {
       if (this.#isWaitOver()) this.#connect();
-      else this.#timer ??= this.#clock.schedule(this.#retryMs - this.#clock.now(), this);
+      else this.#timer ??= this.#clock.scheduleInBackground(this.#retryMs - this.#clock.now(), this);
     }
   }
 
@@ -114,6 +119,7 @@ export class Subchannel {
     this.#transports.add(transport);
     const listener: ClientTransportListener = {
       onReady: () => this.#onReady(transport),
+      onInUse: (inUse) => this.#listener.onInUse(inUse),
       onShutdown: (reason) => this.#onShutdown(transport, reason),
       onTerminated: () => this.#onTransportTerminated(transport),
     };
@@ -144,6 +150,15 @@ export class Subchannel {
     this.#terminateWhenEmpty();
   }
 
+  /** Lets go of a connection that is READY, once its streams have ended. Else nothing happens. */
+  enterIdle(): void {
+    const transport = this.transport;
+    if (transport === null) return;
+    this.#current = null;
+    this.#moveTo('IDLE');
+    transport.shutdown(WENT_IDLE);
+  }
+
   /** No new streams; those that are open run to their end. A second call does nothing. */
   shutdown(reason: Status): void {
     if (this.#state === 'SHUTDOWN') return;
@@ -165,6 +180,18 @@ export class Subchannel {
     this.#terminated = true;
     this.#context.emitDestroy();
     this.#listener.onTerminated();
+  }
+
+  /** What it is doing, at `address`. */
+  inspect(address: string): SubchannelSnapshot {
+    const failed = this.#state === 'TRANSIENT_FAILURE' || this.#state === 'CONNECTING';
+    return {
+      address,
+      state: this.#state,
+      lastFailure: failed && this.#lastFailure !== Status.UNAVAILABLE ? this.#lastFailure.toString() : null,
+      retryInMs: this.#state === 'TRANSIENT_FAILURE' ? Math.max(0, this.#retryMs - this.#clock.now()) : null,
+      transports: [...this.#transports].map((transport) => transport.inspect()),
+    };
   }
 
   #isWaitOver(): boolean {

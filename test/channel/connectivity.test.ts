@@ -19,15 +19,6 @@ const WAYS: { readonly [state in ConnectivityState]: readonly ConnectivityState[
   SHUTDOWN: ['SHUTDOWN'],
 };
 
-const LEGAL: readonly string[] = [
-  'IDLE CONNECTING',
-  'CONNECTING READY',
-  'CONNECTING TRANSIENT_FAILURE',
-  'READY IDLE',
-  'TRANSIENT_FAILURE CONNECTING',
-  'TRANSIENT_FAILURE IDLE',
-];
-
 function inState(state: ConnectivityState): Connectivity {
   const connectivity = new Connectivity();
   for (const step of WAYS[state]) connectivity.moveTo(step);
@@ -38,11 +29,11 @@ test('starts IDLE', () => {
   assert.is(new Connectivity().state, 'IDLE');
 });
 
-test('allows the moves of its diagram and says of any other that we have a bug', () => {
+test('allows any move but out of SHUTDOWN, which would be a bug of ours', () => {
   for (const from of STATES) {
     for (const to of STATES) {
       const connectivity = inState(from);
-      const legal = from === to || (to === 'SHUTDOWN' && from !== 'SHUTDOWN') || LEGAL.includes(`${from} ${to}`);
+      const legal = from === to || from !== 'SHUTDOWN';
       if (legal) connectivity.moveTo(to);
       else assert.throws(() => connectivity.moveTo(to), new RegExp(`connectivity went from ${from} to ${to}`));
       assert.is(connectivity.state, legal ? to : from);

@@ -8,7 +8,8 @@ import fc from 'fast-check';
 import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
 import { CredentialsStream, type CredentialsStreamOwner } from '../../src/channel/credentials-stream.ts';
-import { type ChannelOptions, DirectChannel } from '../../src/channel/direct-channel.ts';
+import { DirectChannel } from '../../src/channel/direct-channel.ts';
+import type { ChannelOptions } from '../../src/channel/managed-channel.ts';
 import {
   CallCredentials,
   type CallCredentialsCallback,
@@ -384,6 +385,8 @@ test('the owner hears of one answer, in time, and a failure after it changes not
       stream.open(transport, metadata);
     },
     onAbandoned: () => heard.push('abandoned'),
+    onFailing: () => {},
+    onFailed: () => {},
     describeWait: () => '',
   };
   const credentials = new HandCredentials();

@@ -5,7 +5,12 @@
  */
 import { CompressorRegistry, IDENTITY } from '../../src/framing/compressor.ts';
 import type { ClientStream, ClientStreamListener, StreamProgress, WriteFlags } from '../../src/transport/stream.ts';
-import type { ClientTransport, ClientTransportListener, StreamOptions } from '../../src/transport/transport.ts';
+import type {
+  ClientTransport,
+  ClientTransportListener,
+  StreamOptions,
+  TransportSnapshot,
+} from '../../src/transport/transport.ts';
 import { Attributes } from '../../src/values/attributes.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import type { MethodDescriptor } from '../../src/values/method.ts';
@@ -19,6 +24,8 @@ export const STREAM_OPTIONS: StreamOptions = {
   credentials: null,
   deadline: null,
   waitForReady: null,
+  previousAttempts: 0,
+  isBackground: false,
   compressor: IDENTITY,
   decompressors: CompressorRegistry.DEFAULT,
   maxInboundMessageBytes: 100,
@@ -56,6 +63,7 @@ export class HandStream implements ClientStream {
 
   start(headers: Metadata, listener: ClientStreamListener): void {
     this.said.push('start');
+    this.#transport.onStreamStarted();
     this.headers = headers;
     this.#listener = listener;
     if (this.#transport.shutdownReason !== null) this.#closeLater(this.#transport.shutdownReason, 'not-sent');
@@ -158,7 +166,9 @@ export class HandTransport implements ClientTransport {
   started = false;
   terminated = false;
   shutdownReason: Status | null = null;
+  isFull = false;
   #listener: ClientTransportListener | null = null;
+  #openStreams = 0;
 
   start(listener: ClientTransportListener): void {
     this.started = true;
@@ -201,7 +211,25 @@ export class HandTransport implements ClientTransport {
     process.nextTick(() => this.#terminateIfEmpty());
   }
 
+  inspect(): TransportSnapshot {
+    return {
+      address: 'by hand',
+      state: this.shutdownReason === null ? 'ready' : 'draining',
+      openStreams: this.#openStreams,
+      waitingForSlot: 0,
+      maxConcurrentStreams: null,
+      shutdownReason: this.shutdownReason?.toString() ?? null,
+    };
+  }
+
+  onStreamStarted(): void {
+    this.#openStreams += 1;
+    if (this.#openStreams === 1) this.#listener?.onInUse(true);
+  }
+
   onStreamClosed(): void {
+    this.#openStreams -= 1;
+    if (this.#openStreams === 0) this.#listener?.onInUse(false);
     if (this.shutdownReason !== null) this.#terminateIfEmpty();
   }
 

@@ -22,6 +22,10 @@ class Owner implements PendingStreamOwner {
     this.abandoned.push(stream);
   }
 
+  onFailing(): void {}
+
+  onFailed(): void {}
+
   describeWait(): string {
     return 'waiting for better times';
   }

@@ -32,6 +32,7 @@ class SetUp {
     };
     this.subchannel = new Subchannel(factory, clock, new Backoff({ random: () => 0.5 }), {
       onStateChanged: (state) => this.told.push(state),
+      onInUse: () => {},
       onTerminated: () => this.told.push('terminated'),
     });
   }

@@ -35,6 +35,7 @@ async function connect(
   options: ProxyOptions = {},
 ): Promise<{ proxy: TcpProxy; client: End; server: End } & AsyncDisposable> {
   const listener = net.createServer({ allowHalfOpen: true }).listen(0, '127.0.0.1');
+  listener.on('connection', (socket) => socket.on('error', () => {}));
   await once(listener, 'listening');
   const address = listener.address();
   const proxy = await TcpProxy.listen(typeof address === 'object' && address !== null ? address.port : 0, options);
@@ -135,6 +136,27 @@ test('resets both ends', async () => {
   ends.proxy.last.reset();
   await within(2_000, Promise.all([ends.client.closed, ends.server.closed]));
   assert.equal([ends.client.error, ends.server.error], ['ECONNRESET', 'ECONNRESET']);
+});
+
+test('vanishes: the server is gone and the client hears nothing', async () => {
+  await using path = await connect();
+  path.proxy.last.vanish();
+  await until('the server’s end', () => gone(path.server));
+  path.client.socket.write('anybody there?');
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.not(gone(path.client));
+});
+
+test('gives the next connections fates of their own', async () => {
+  await using path = await connect();
+  path.proxy.fates.push({ cutUpAfter: 0 }, {});
+  const connectAgain = (): End => watch(net.connect({ port: path.proxy.port, host: '127.0.0.1', allowHalfOpen: true }));
+  await within(2_000, connectAgain().closed, 'the second connection to be cut');
+  const third = connectAgain();
+  third.socket.write('lasting');
+  await within(2_000, once(third.socket, 'connect'), 'the third connection');
+  assert.not(gone(third));
+  third.socket.destroy();
 });
 
 test.run();

@@ -1,6 +1,6 @@
 /**
- * A TCP proxy that a test directs: between a client and a port it delays, cuts, swallows, ends and resets. It sees bytes,
- * not frames. Above: tests of lost and slow connections. Holds: dispose closes every socket and waits for it.
+ * A TCP proxy that a test directs: between a client and a port it delays, cuts, swallows, ends, resets and vanishes. It sees
+ * bytes, not frames. Above: tests of lost and slow connections. Holds: dispose closes every socket and waits for it.
  */
 import { once } from 'node:events';
 import net from 'node:net';
@@ -10,13 +10,17 @@ import { within } from './within.ts';
 /** `up` is from the client to the server, `down` the way back. */
 export type Direction = 'up' | 'down';
 
-export interface ProxyOptions {
-  /** How long each piece is held back, in both directions. Default: 0. */
-  readonly delayMs?: number;
+/** What becomes of a connection. */
+export interface ProxyFate {
   /** Resets a connection once so many bytes of it went up; the byte after them never goes. Default: never. */
   readonly cutUpAfter?: number;
   /** As cutUpAfter, for the way down. */
   readonly cutDownAfter?: number;
+}
+
+export interface ProxyOptions extends ProxyFate {
+  /** How long each piece is held back, in both directions. Default: 0. */
+  readonly delayMs?: number;
 }
 
 const PATIENCE_MS = 5_000;
@@ -100,7 +104,7 @@ export class ProxyConnection {
   /** Resolves once both sockets are closed. */
   readonly closed: Promise<unknown>;
 
-  constructor(client: net.Socket, target: number, options: ProxyOptions, delayMs: () => number) {
+  constructor(client: net.Socket, target: number, options: ProxyFate, delayMs: () => number) {
     this.#client = client;
     this.#server = net.connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
     const both = [this.#client, this.#server];
@@ -140,6 +144,15 @@ export class ProxyConnection {
     this.#pipes[direction].end();
   }
 
+  /**
+   * The server is gone, and nothing tells the client: as after a power cut, or behind a router that forgot the connection.
+   */
+  vanish(): void {
+    this.#stop();
+    this.#client.pause();
+    this.#server.destroy();
+  }
+
   /** Resets both ends. */
   reset(): void {
     this.#stop();
@@ -168,12 +181,15 @@ export class TcpProxy {
   readonly connections: ProxyConnection[] = [];
   /** How long each piece is held back, in both directions. */
   delayMs: number;
+  /** What becomes of the next connections, one each and in this order; later ones are as listen() was told. */
+  readonly fates: ProxyFate[] = [];
   readonly #server: net.Server;
 
   private constructor(target: number, options: ProxyOptions) {
     this.delayMs = options.delayMs ?? 0;
     this.#server = net.createServer({ allowHalfOpen: true }, (client) => {
-      this.connections.push(new ProxyConnection(client, target, options, () => this.delayMs));
+      const fate = this.fates.shift() ?? options;
+      this.connections.push(new ProxyConnection(client, target, fate, () => this.delayMs));
     });
   }
 

@@ -126,7 +126,7 @@ for (const transport of TRANSPORTS) {
           for await (const _ of texts);
         },
       },
-      { transport, channel: { clock } },
+      { transport, channel: { clock, idleTimeoutMs: Number.POSITIVE_INFINITY } },
     );
     const call = pair.client.bidi({ timeoutMs: 1_000 });
     assert.is((await soon(call.next())).value, 'one');
