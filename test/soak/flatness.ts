@@ -1,4 +1,4 @@
-/** Whether the quiet moments of a soak show growth. Above: main.ts, soak.test.ts. Below: nothing; pure. */
+/** Whether the quiet moments of a soak show growth. Above: soak-main.ts, soak.test.ts. Below: nothing; pure. */
 import type { QuietMoment } from './soak.ts';
 
 const MB = 1024 * 1024;

@@ -1,7 +1,7 @@
 /**
  * The soak: mixed calls over a channel to several servers, with cancels, deadlines, and servers that restart, for as long as
  * one likes. From time to time it falls quiet, and then nothing may be left: no open stream, no waiting call, and no more
- * memory, handles and listeners than before. Above: main.ts, soak.test.ts. Below: the public API alone.
+ * memory, handles and listeners than before. Above: soak-main.ts, soak.test.ts. Below: the public API alone.
  */
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import {
