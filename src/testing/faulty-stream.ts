@@ -42,6 +42,7 @@ type State = 'idle' | 'held' | 'open' | 'ending' | 'closed';
 
 /** One call. */
 export class FaultyStream implements ClientStream, ClientStreamListener {
+  readonly isBackground: boolean;
   readonly #host: FaultyStreamHost;
   readonly #inner: ClientStream;
   readonly #sendsOneMessage: boolean;
@@ -72,6 +73,7 @@ export class FaultyStream implements ClientStream, ClientStreamListener {
   ) {
     this.#host = host;
     this.#inner = inner;
+    this.isBackground = options.isBackground;
     this.#sendsOneMessage = method.clientSendsOneMessage;
     this.#onReadyThresholdBytes = options.onReadyThresholdBytes;
   }

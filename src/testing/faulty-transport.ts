@@ -42,6 +42,8 @@ export class FaultyTransport implements ClientTransport, ClientTransportListener
   readonly #inner: ClientTransport;
   readonly #faults: FaultSource;
   readonly #streams = new Set<FaultyStream>();
+  /** How many of them are calls of users. */
+  #calls = 0;
   #listener: ClientTransportListener | null = null;
   #started = false;
   /** Why there are no new streams; null while there are. */
@@ -178,7 +180,8 @@ export class FaultyTransport implements ClientTransport, ClientTransportListener
 
   onStreamStarted(stream: FaultyStream): void {
     this.#streams.add(stream);
-    if (this.#streams.size === 1) this.#listener?.onInUse(true);
+    if (!stream.isBackground) this.#calls += 1;
+    if (!stream.isBackground && this.#calls === 1) this.#listener?.onInUse(true);
     if (this.#shutdownReason !== null) stream.end(this.#shutdownReason);
   }
 
@@ -205,7 +208,10 @@ export class FaultyTransport implements ClientTransport, ClientTransportListener
   }
 
   onStreamEnded(stream: FaultyStream): void {
-    if (this.#streams.delete(stream) && this.#streams.size === 0) this.#listener?.onInUse(false);
+    if (this.#streams.delete(stream) && !stream.isBackground) {
+      this.#calls -= 1;
+      if (this.#calls === 0) this.#listener?.onInUse(false);
+    }
     this.#drain();
     this.#terminateWhenEmpty();
   }

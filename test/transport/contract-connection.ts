@@ -8,6 +8,7 @@ const REASON = Status.UNAVAILABLE.withDescription('enough');
 
 export function connectionContract(test: Promised, kit: TransportKit): void {
   connecting(test, kit);
+  use(test, kit);
   clientShutdown(test, kit);
   serverShutdown(test, kit);
   pings(test, kit);
@@ -88,6 +89,72 @@ function connecting(test: Promised, kit: TransportKit): void {
     pair.side.listener.close();
     await pair.side.log.next('closed', 1_000);
     assert.not(client.isClosed);
+  });
+}
+
+function use(test: Promised, kit: TransportKit): void {
+  test('it is in use from the start of its first stream until the last has closed', async () => {
+    await using pair = await Pair.connect(kit);
+    const { client } = pair;
+    assert.not(client.inUse);
+    const [one, serverOne] = await pair.stream();
+    assert.ok(client.inUse);
+    const [two] = await pair.stream();
+    serverOne.close(Status.OK);
+    await one.closed;
+    assert.ok(client.inUse);
+    two.cancel(Status.CANCELLED);
+    await two.closed;
+    assert.not(client.inUse);
+    const [three] = await pair.stream();
+    assert.ok(client.inUse);
+    client.transport.shutdownNow(REASON);
+    await three.closed;
+    await client.log.end();
+    assert.not(client.inUse);
+  });
+
+  test('it is in use while a stream waits for the connection, also for one that never comes', async () => {
+    const connection = new ClientConnection(kit.client(await kit.nowhere(), {})).start();
+    const waiting = connection.open();
+    assert.ok(connection.inUse);
+    await waiting.closed;
+    await connection.log.end();
+    assert.not(connection.inUse);
+  });
+
+  test('a stream of the channel’s own is no use', async () => {
+    await using pair = await Pair.connect(kit);
+    const background = pair.client.open(BIDI, { isBackground: true });
+    await pair.side.streams.next();
+    assert.not(pair.client.inUse);
+    const call = pair.client.open();
+    call.cancel(Status.CANCELLED);
+    await call.closed;
+    assert.not(pair.client.inUse);
+    background.cancel(Status.CANCELLED);
+    await background.closed;
+  });
+
+  test('it shows what it is doing', async () => {
+    await using pair = await Pair.connect(kit);
+    const { transport } = pair.client;
+    const seen = (): [string, number, boolean] => {
+      const { state, openStreams, shutdownReason } = transport.inspect();
+      return [state, openStreams, shutdownReason !== null];
+    };
+    assert.equal(seen(), ['ready', 0, false]);
+    assert.ok(transport.inspect().address.length > 0);
+    const [client, server] = await pair.stream();
+    assert.equal(seen(), ['ready', 1, false]);
+    assert.not(transport.isFull);
+    transport.shutdown(REASON);
+    assert.equal(seen(), ['draining', 1, true]);
+    server.close(Status.OK);
+    await client.closed;
+    await pair.client.log.end();
+    assert.equal(seen(), ['closed', 0, true]);
+    assert.equal(kit.client(pair.address, {}).inspect().state, 'idle');
   });
 }
 

@@ -58,6 +58,7 @@ const NOBODY: ClientStreamListener = {
 
 /** The client's end. */
 export class InProcessClientStream extends InProcessEnd implements ClientStream {
+  readonly isBackground: boolean;
   readonly #host: InProcessClientHost;
   readonly #path: string;
   readonly #options: StreamOptions;
@@ -79,6 +80,7 @@ export class InProcessClientStream extends InProcessEnd implements ClientStream 
     this.#host = host;
     this.#path = method.path;
     this.#options = options;
+    this.isBackground = options.isBackground;
     this.#sendsOneMessage = method.clientSendsOneMessage;
   }
 

@@ -44,6 +44,8 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
   readonly maxInboundMetadataBytes: number;
   readonly #server: string | InProcessServer;
   readonly #streams = new Set<InProcessClientStream>();
+  /** How many of them are calls of users. */
+  #calls = 0;
   /** Streams that wait for the connection. */
   #waiting: InProcessClientStream[] = [];
   #state: State = 'idle';
@@ -97,7 +99,9 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
       return;
     }
     this.#streams.add(stream);
-    if (this.#streams.size === 1) this.#listener?.onInUse(true);
+    if (stream.isBackground) return;
+    this.#calls += 1;
+    if (this.#calls === 1) this.#listener?.onInUse(true);
   }
 
   meetServer(stream: InProcessClientStream): void {
@@ -114,7 +118,8 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
 
   onStreamEnded(stream: InProcessClientStream): void {
     if (!this.#streams.delete(stream)) return;
-    if (this.#streams.size === 0) this.#listener?.onInUse(false);
+    if (!stream.isBackground) this.#calls -= 1;
+    if (!stream.isBackground && this.#calls === 0) this.#listener?.onInUse(false);
     this.#closeWhenDrained();
   }
 

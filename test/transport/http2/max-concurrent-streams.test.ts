@@ -274,4 +274,36 @@ test('shutdown lets waiting calls run, shutdownNow ends them', async () => {
   assert.is(await waiting.outcome(), 'UNAVAILABLE not-sent');
 });
 
+test('it is full while a further call would have to wait for one to end', async () => {
+  await using rig = await ClientRig.open({ server: { settings: { MAX_CONCURRENT_STREAMS: 2 } } });
+  const { transport } = rig;
+  assert.is(transport.inspect().maxConcurrentStreams, 2);
+  const first = await rig.bidi(1);
+  assert.not(transport.isFull);
+  const second = await rig.bidi(3);
+  assert.ok(transport.isFull);
+  const third = rig.stream('bidi_streaming').start();
+  const { openStreams, waitingForSlot } = transport.inspect();
+  assert.equal([openStreams, waitingForSlot], [3, 1]);
+  rig.peer.sendHeaders(1, trailersOnly(0), { endStream: true });
+  await first.closed;
+  await rig.peer.frame('HEADERS', { stream: 5 });
+  assert.ok(transport.isFull);
+  rig.peer.sendSettings({ MAX_CONCURRENT_STREAMS: 10 });
+  await rig.peer.roundTrip();
+  assert.not(transport.isFull);
+  for (const call of [second, third]) call.cancel();
+  await Promise.all([second.closed, third.closed]);
+});
+
+test('without a limit, and before it is known, it is never full', async () => {
+  await using rig = await ClientRig.open();
+  assert.is(rig.transport.inspect().maxConcurrentStreams, null);
+  await rig.bidi();
+  assert.not(rig.transport.isFull);
+  await using early = await ClientRig.open({ server: { manner: 'mute' }, awaitReady: false });
+  assert.not(early.transport.isFull);
+  assert.is(early.transport.inspect().state, 'connecting');
+});
+
 test.run();
