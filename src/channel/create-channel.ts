@@ -8,6 +8,7 @@ import {
   type Http2ClientOptions,
   Http2ClientTransport,
 } from '../transport/http2/client-transport.ts';
+import { KeepalivePace } from '../transport/http2/keepalive-pace.ts';
 import { chooseProxy, type HttpProxy, type ProxyChoice } from '../transport/http2/proxy-environment.ts';
 import type { ClientTransport } from '../transport/transport.ts';
 import { formatAddress } from '../values/attributes.ts';
@@ -30,7 +31,7 @@ import { type ParsedServiceConfig, readServiceConfig, type ServiceConfig } from 
  */
 export interface Http2ChannelOptions
   extends Omit<ChannelOptions, 'callCredentials'>,
-    Omit<Http2ClientOptions, 'address' | 'authority' | 'credentials' | 'clock' | 'proxy'> {
+    Omit<Http2ClientOptions, 'address' | 'authority' | 'credentials' | 'clock' | 'proxy' | 'keepalivePace'> {
   /**
    * `:authority` of the calls; with TLS also the name that the certificate must bear. Default: the target's
    * `host:port`, `localhost` for a Unix socket.
@@ -76,10 +77,11 @@ export function createChannel(
   const tunnelled = named.target.scheme === 'dns' ? readHostPort(named.authority) : null;
   const there = tunnelled === null ? null : { host: tunnelled.host, port: tunnelled.port ?? DEFAULT_PORT };
   const tunnel = there === null ? null : chooseProxy(choice, formatAddress(there));
+  const keepalivePace = new KeepalivePace();
   const newTransport = (endpoint: Endpoint, address: Http2Address): ClientTransport => {
     const proxy = tunnel ?? proxyOf(choice, address);
     const own = endpoint.authority ?? authority;
-    return new Http2ClientTransport({ ...options, clock, address, authority: own, credentials, proxy });
+    return new Http2ClientTransport({ ...options, clock, address, authority: own, credentials, proxy, keepalivePace });
   };
   // A proxy looks names up itself: those beyond it may be known to it alone.
   const newResolver = (): Resolver =>

@@ -219,6 +219,30 @@ test('a server that is killed under 200 calls of a method with a retry policy: a
   await becomesQuiet(channel);
 });
 
+test('a channel that is ended while 200 calls wait to be tried again: all end with it', async () => {
+  const ledger = new Ledger();
+  await using member = await Member.start({ ledger });
+  const retryPolicy = {
+    maxAttempts: 5,
+    initialBackoff: '60s',
+    maxBackoff: '60s',
+    backoffMultiplier: 1,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  } as const;
+  const serviceConfig = { methodConfig: [{ name: [{}], retryPolicy }] };
+  await using channel = open(member.port, { serviceConfig });
+  const amid = ledger.calls(channel, 200, { command: { delayMs: NEVER_MS } });
+  const dated = ledger.call(channel, { command: { delayMs: NEVER_MS }, timeoutMs: 400 });
+  await until('201 calls at the server', () => member.begun === 201);
+  await member.kill();
+  await until('all of them between two attempts', () => channel.inspect().suspendedCalls === 201);
+  assert.match((await dated).status, /^DEADLINE_EXCEEDED: .*(?:again|retr|attempt).*UNAVAILABLE/);
+  channel.shutdownNow();
+  assert.equal(texts(await amid), ['UNAVAILABLE: Channel shutdownNow invoked']);
+  ledger.assertNeverTwice([]);
+  await becomesQuiet(channel);
+});
+
 test('a server that drains under 200 calls and is followed by another: none fails, none runs twice', async () => {
   const ledger = new Ledger();
   await using member = await Member.start({ ledger });

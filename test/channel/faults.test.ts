@@ -201,6 +201,29 @@ test('keepalive without calls finds a vanished server before a call does', async
   assert.is(link.proxy.connections.length, 2);
 });
 
+test('a server that wants fewer pings gets half as many from the next connection of the channel', async () => {
+  const clock = new WoundClock();
+  await using server = await RawServer.listen();
+  await using channel = open(server.port, { clock, keepalive: KEEPALIVE });
+  const ledger = new Ledger();
+  const pinged = ledger.call(channel);
+  const first = await server.connection(0);
+  await first.frame('DATA', { endStream: true });
+  first.sendGoaway(1, 'ENHANCE_YOUR_CALM', 'too_many_pings');
+  assert.match((await pinged).status, /^UNAVAILABLE: .*too_many_pings/);
+  const next = ledger.call(channel);
+  const second = await server.connection(1);
+  await second.frame('DATA', { endStream: true });
+  await clock.advanceAsync(1.5 * KEEPALIVE.timeMs);
+  await second.roundTrip();
+  assert.not(second.has('PING', { ack: false }));
+  await clock.advanceAsync(2.5 * KEEPALIVE.timeMs);
+  await second.frame('PING', { ack: false });
+  second.sendRst(1, 'CANCEL');
+  assert.match((await next).status, /^CANCELLED/);
+  await becomesQuiet(channel);
+});
+
 test('a silence that ends in time costs no call', async () => {
   await using link = await Link.open();
   link.proxy.last.blackHole();

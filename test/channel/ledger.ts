@@ -22,7 +22,7 @@ const BOUND_MS = 8_000;
 const ID_KEY = 'x-call-id';
 
 /** Back-off for tests: short, and always the same. */
-export const QUICK: Pick<Http2ChannelOptions, 'backoff'> = { backoff: { initialMs: 20, multiplier: 1, jitter: 0 } };
+const QUICK: Pick<Http2ChannelOptions, 'backoff'> = { backoff: { initialMs: 20, multiplier: 1, jitter: 0 } };
 
 /** A call that is over. */
 export interface Told extends Outcome {
