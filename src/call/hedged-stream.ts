@@ -161,6 +161,8 @@ export class HedgedStream implements ClientStream, SuspendedCall {
   /** Not at once: the connection that has just failed a copy may not have said yet that it takes no more. */
   #beginNextTurn(copy: HedgedCopy | null): void {
     this.#dueNextTurn += 1;
+    // node:http2: a stream that a GOAWAY refuses closes before its session tells of the GOAWAY
+    // (test/call/transparent-retry-http2.test.ts).
     setImmediate(nextTurn, this, copy);
   }
 

@@ -65,7 +65,8 @@ export class KeepaliveWatch {
 
   /** Time to look. For the clock. */
   onTimer(): void {
-    // The event loop may have stood still for longer than the timeout, with the answer waiting in the socket: read first.
+    // node:http2: the event loop may have stood still for longer than the timeout, with the answer waiting in the socket: it
+    // is read first (test/transport/http2/keepalive.test.ts).
     setImmediate(lookNow, this);
   }
 

@@ -180,6 +180,8 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
     this.#bytesAtPing = bytesWritten;
     if (this.#forcedReason !== null || !this.#strikes.onPing(this.#config.clock.now(), this.#streams.size > 0)) return;
     this.#forcedReason = TOO_MANY_PINGS;
+    // node:http2: destroying a session within an event of its own can abort the process
+    // (test/transport/http2/hostile-server.test.ts).
     setImmediate(rebuke, this.#session, this.#socket);
   }
 
