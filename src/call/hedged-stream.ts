@@ -147,7 +147,7 @@ export class HedgedStream implements ClientStream, SuspendedCall {
     const permits = this.#replay.sayTo(stream, this.#halfClosed);
     if (this.#replay.isFull) this.#settleOnFurthest();
     // Last, because it alone may call the listener at once, and what the listener sends then belongs behind the rest.
-    if (permits > 0 && !copy.isOver) stream.request(permits);
+    if (permits > 0) stream.request(permits);
   }
 
   /** A turn after a copy failed or came to nothing; null for a copy that is new. */
@@ -321,9 +321,9 @@ export class HedgedStream implements ClientStream, SuspendedCall {
     process.nextTick(closeNow, this);
   }
 
-  /** The channel ends all its calls. */
+  /** The channel ends its calls that have no stream. */
   endSuspended(status: Status): void {
-    if (this.#copies.length === 0) this.cancel(status);
+    this.cancel(status);
   }
 
   /** The tick after a cancel. */

@@ -419,9 +419,9 @@ export class StreamClientCall<Req, Res>
     }
   }
 
-  /** The channel ends all its calls; this one, if it has no stream. */
+  /** The channel ends its calls that have no stream. */
   endSuspended(status: Status): void {
-    if (this.#stream === null) this.#end(status);
+    this.#end(status);
   }
 
   /** Calls a method of the listener in the async context of start. */
@@ -515,14 +515,15 @@ export class StreamClientCall<Req, Res>
   #goesOnLater(status: Status, trailers: Metadata, progress: StreamProgress): boolean {
     if (status.isOk || progress === 'dropped' || this.#options.deadline?.isExpired() === true) return false;
     const policy = this.#retryPolicy();
-    if (policy === null) return false;
+    // A channel that was shut down lets go of its connections once their streams end: this one has.
+    if (policy === null || this.#config.refusal() !== null) return false;
     const { clock, random, settings } = this.#config;
     this.#plan ??= new RetryPlan(policy, random);
     const delayMs = this.#plan.onFailure(status, trailers, settings.throttle);
     if (delayMs === null) return false;
     this.#source = this.#config.ongoing;
     this.#suspend();
-    if (this.#failure === null) this.#pause = new BackoffPause(this, clock, delayMs, status);
+    this.#pause = new BackoffPause(this, clock, delayMs, status);
     return true;
   }
 

@@ -7,7 +7,7 @@ import type { Status } from '../values/status.ts';
 
 /** A call without a stream. */
 export interface SuspendedCall {
-  /** Ends the call, on a later tick; nothing if it has a stream again. */
+  /** Ends the call, on a later tick. */
   endSuspended(status: Status): void;
 }
 
@@ -27,8 +27,9 @@ export class SuspendedCalls {
   }
 
   add(call: SuspendedCall): void {
+    const wereNone = this.#calls.size === 0;
     this.#calls.add(call);
-    if (this.#calls.size === 1) this.#onChanged();
+    if (wereNone) this.#onChanged();
     if (this.#end !== null) call.endSuspended(this.#end);
   }
 

@@ -59,7 +59,9 @@ export interface ChannelOptions {
   readonly replay?: ReplayLimits;
   /**
    * How calls of methods that say themselves that they may be made twice (`idempotency_level` in the .proto file) are tried
-   * again where no service config says anything; null for not at all. Default: those that end UNAVAILABLE, up to 3 attempts.
+   * again where the service config has neither a retry nor a hedging policy for them; null for not at all. Others never are.
+   * Default: those that end UNAVAILABLE, up to 3 attempts, 100 ms before the second, twice that before the third, each ± 20 %.
+   * No other gRPC library does this.
    */
   readonly idempotentRetry?: RetryPolicy | null;
   /** Gives numbers from 0 up to 1, for jitter and choice. Default: Math.random. */

@@ -43,6 +43,8 @@ export const CALLS_IN_BUDGET = 16;
 export class EndableStream extends HandStream {
   readonly #owner: EndingTransport;
   #heard: ClientStreamListener | null = null;
+  /** Whether the response has begun. */
+  answered = false;
 
   constructor(owner: EndingTransport, method: MethodDescriptor<unknown, unknown>, options: StreamOptions) {
     super(owner, method, options, []);
@@ -77,6 +79,7 @@ export class EndableStream extends HandStream {
   }
 
   tellHeaders(headers: Metadata = new Metadata()): void {
+    this.answered = true;
     this.#heard?.onHeaders(headers);
   }
 }

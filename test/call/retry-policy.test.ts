@@ -28,6 +28,7 @@ import { nextTick } from '../channel/hand-transport.ts';
 import { ECHO_KINDS } from '../support/echo.ts';
 import { RecordingClientListener } from '../support/recorder.ts';
 import { assert, suite } from '../support/suite.ts';
+import { WoundClock } from '../support/wound-clock.ts';
 import {
   aFewTurns,
   GONE,
@@ -123,6 +124,14 @@ test('an OK that comes without headers is no failure', async () => {
   world.last.end(Status.OK);
   assert.is(await textOf(made), 'OK');
   assert.is(world.streams.length, 1);
+});
+
+test('what a balancer drops, and what this end would not have, is not followed', async () => {
+  await using world = retrying();
+  const made = world.start();
+  world.last.end(BUSY, 'dropped');
+  assert.is(await textOf(made), 'UNAVAILABLE: busy');
+  assert.is(world.clock.armed, 0);
 });
 
 test('without a policy nothing is tried again that a server may have seen', async () => {
@@ -322,6 +331,9 @@ test('tokens: an end of our own, a failure that is not retryable and one behind 
     world.last.tellHeaders();
     world.last.end(BUSY);
     await begun.listener.closed;
+    const good = world.start();
+    world.last.end(Status.OK, 'processed', pushback('-1'));
+    await good.listener.closed;
   }
   assert.ok(world.settings.throttle?.mayRetry);
 });
@@ -370,13 +382,18 @@ test('cancel, abort and deadline during the wait: one end, in the next tick, and
   }
 });
 
-test('a failure that comes with the deadline is not followed', async () => {
+test('a failure that comes with the deadline, or behind it, is not followed', async () => {
   await using world = retrying();
+  const other = new WoundClock();
+  const late = world.start({ options: DEFAULT.withTimeout(50, other) });
+  other.advance(50);
+  world.last.end(BUSY);
+  assert.is(await textOf(late), 'UNAVAILABLE: busy');
   const made = world.start({ options: DEFAULT.withTimeout(50, world.clock) });
   world.last.endSoon(BUSY, 'processed');
   world.clock.advance(50);
   assert.match(await textOf(made), /^DEADLINE_EXCEEDED/);
-  assert.is(world.streams.length, 1);
+  assert.is(world.streams.length, 2);
 });
 
 test('is not ready during the wait, and keeps what is said', async () => {
@@ -409,6 +426,15 @@ test('shutdown lets a call that waits go on; the channel is done when the call i
   assert.is(await textOf(made), 'OK');
   await aFewTurns();
   assert.ok(world.channel.isTerminated);
+});
+
+test('a failure that comes after shutdown is not followed: the connections are let go of', async () => {
+  await using world = retrying();
+  const made = world.start();
+  world.channel.shutdown();
+  world.last.end(BUSY);
+  assert.is(await textOf(made), 'UNAVAILABLE: busy');
+  assert.is(world.clock.armed, 0);
 });
 
 test('a call that is cancelled while it waits lets its channel end', async () => {
