@@ -37,10 +37,10 @@ export {
   type CallTracker,
   type ChosenBalancer,
   Dropped,
-  type Pick,
   Picked,
   type Picker,
   type PickRequest,
+  type PickResult,
   type SubchannelStateListener,
 } from './channel/balancer/balancer.ts';
 export { readChosenBalancer } from './channel/balancer/chosen-balancer.ts';

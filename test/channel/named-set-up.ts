@@ -11,7 +11,7 @@ import {
   type BalancerHelper,
   type BalancerProvider,
   Picked,
-  type Pick as PickOfCall,
+  type PickResult,
 } from '../../src/channel/balancer/balancer.ts';
 import { ConfigHolder, type ReadConfig } from '../../src/channel/config-holder.ts';
 import type { ConnectivityState } from '../../src/channel/connectivity.ts';
@@ -106,7 +106,7 @@ class TurnsBalancer implements Balancer {
     const all = [...this.#subchannels.values()];
     const ready = all.filter((subchannel) => subchannel.state() === 'READY').map((each) => new Picked(each));
     let turn = 0;
-    const inReady = (): PickOfCall => ready[turn++ % ready.length] ?? null;
+    const inReady = (): PickResult => ready[turn++ % ready.length] ?? null;
     if (ready.length > 0) this.#helper.update('READY', { pick: inReady });
     else if (all.some((each) => each.state() !== 'TRANSIENT_FAILURE')) {
       this.#helper.update('CONNECTING', { pick: () => null });

@@ -28,7 +28,10 @@ export interface BalancedSubchannel {
 
 /** What a subchannel tells its balancer. */
 export interface SubchannelStateListener {
-  /** The state has changed. Never told inside a method of the subchannel's own, but for CONNECTING inside requestConnection. */
+  /**
+   * The state has changed. May be told inside requestConnection and resetBackoff (CONNECTING, or TRANSIENT_FAILURE where no
+   * attempt could be begun) and inside state() (IDLE, once a back-off is over); else on a stack of its own.
+   */
   onSubchannelState(subchannel: BalancedSubchannel, state: ConnectivityState): void;
 }
 
@@ -72,11 +75,11 @@ export class Dropped {
  * Where a call goes: to a connection (if that is READY no more, the call is picked for anew), nowhere (Dropped), nowhere
  * unless it waits for ready (a Status, never OK), or null: it waits for the next picker.
  */
-export type Pick = Picked | Dropped | Status | null;
+export type PickResult = Picked | Dropped | Status | null;
 
 /** Finds a connection for each call. */
 export interface Picker {
-  pick(request: PickRequest): Pick;
+  pick(request: PickRequest): PickResult;
 }
 
 /** What a balancer may do. */

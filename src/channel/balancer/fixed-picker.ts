@@ -2,17 +2,17 @@
  * Pickers that always answer the same. Above: balancers. Below: nothing. Holds: a pick makes nothing.
  */
 import { Status } from '../../values/status.ts';
-import type { Pick, Picker } from './balancer.ts';
+import type { Picker, PickResult } from './balancer.ts';
 
 /** Answers the same to every call. */
 export class FixedPicker implements Picker {
-  readonly #answer: Pick;
+  readonly #answer: PickResult;
 
-  constructor(answer: Pick) {
+  constructor(answer: PickResult) {
     this.#answer = answer;
   }
 
-  pick(): Pick {
+  pick(): PickResult {
     return this.#answer;
   }
 }

@@ -9,10 +9,10 @@ import {
   type BalancerHelper,
   type BalancerProvider,
   type CallTracker,
-  type Pick,
   Picked,
   type Picker,
   type PickRequest,
+  type PickResult,
 } from './balancer.ts';
 import type { EndpointChild } from './child-balancers.ts';
 import { SpreadingBalancer } from './spreading-balancer.ts';
@@ -44,7 +44,7 @@ class Load implements Picker, CallTracker {
     this.active -= 1;
   }
 
-  pick(request: PickRequest): Pick {
+  pick(request: PickRequest): PickResult {
     const pick = this.#child.picker.pick(request);
     if (!(pick instanceof Picked)) return pick;
     if (this.#picked?.subchannel !== pick.subchannel) this.#picked = new Picked(pick.subchannel, this);
@@ -63,7 +63,7 @@ class LeastRequestPicker implements Picker {
     this.#random = random;
   }
 
-  pick(request: PickRequest): Pick {
+  pick(request: PickRequest): PickResult {
     const loads = this.#loads;
     const first = this.#any();
     let least = loads[first];

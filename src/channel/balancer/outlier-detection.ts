@@ -17,10 +17,10 @@ import {
   type BalancerHelper,
   type BalancerProvider,
   type CallTracker,
-  type Pick,
   Picked,
   type Picker,
   type PickRequest,
+  type PickResult,
   type SubchannelStateListener,
 } from './balancer.ts';
 import { endpointKey } from './endpoint-facts.ts';
@@ -140,7 +140,7 @@ class WatchingPicker implements Picker {
     this.#counts = counts;
   }
 
-  pick(request: PickRequest): Pick {
+  pick(request: PickRequest): PickResult {
     const pick = this.#below.pick(request);
     if (!(pick instanceof Picked && pick.subchannel instanceof WatchedSubchannel)) return pick;
     return pick.subchannel.translate(pick, this.#counts);

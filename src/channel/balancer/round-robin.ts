@@ -3,7 +3,7 @@
  * pick makes nothing; the first turn is a random one, so that many clients do not begin with the same server.
  * Source: io.grpc.util.RoundRobinLoadBalancer.
  */
-import type { Balancer, BalancerHelper, BalancerProvider, Pick, Picker, PickRequest } from './balancer.ts';
+import type { Balancer, BalancerHelper, BalancerProvider, Picker, PickRequest, PickResult } from './balancer.ts';
 import type { EndpointChild } from './child-balancers.ts';
 import { SpreadingBalancer } from './spreading-balancer.ts';
 
@@ -34,7 +34,7 @@ class TurnsPicker implements Picker {
     this.#turn = turn;
   }
 
-  pick(request: PickRequest): Pick {
+  pick(request: PickRequest): PickResult {
     return this.#pickers[this.#turn.next(this.#pickers.length)]?.pick(request) ?? null;
   }
 }

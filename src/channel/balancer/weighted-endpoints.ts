@@ -5,7 +5,7 @@
  * It is not called weighted_round_robin: that is gRFC A58's, whose weights are what servers report of their load; a config
  * that asks for it must not get something else.
  */
-import type { Balancer, BalancerHelper, BalancerProvider, Pick, Picker, PickRequest } from './balancer.ts';
+import type { Balancer, BalancerHelper, BalancerProvider, Picker, PickRequest, PickResult } from './balancer.ts';
 import type { EndpointChild } from './child-balancers.ts';
 import { EdfSchedule } from './edf-schedule.ts';
 import { weightOf } from './endpoint-facts.ts';
@@ -24,7 +24,7 @@ class WeightedPicker implements Picker {
     this.#random = random;
   }
 
-  pick(request: PickRequest): Pick {
+  pick(request: PickRequest): PickResult {
     this.#schedule ??= new EdfSchedule(this.#ready.map(weightOfChild), this.#random);
     return this.#pickers[this.#schedule.next()]?.pick(request) ?? null;
   }

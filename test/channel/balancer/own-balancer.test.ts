@@ -8,10 +8,10 @@ import {
   type Balancer,
   type BalancerHelper,
   type BalancerProvider,
-  type Pick,
   Picked,
   type Picker,
   type PickRequest,
+  type PickResult,
   type SubchannelStateListener,
 } from '../../../src/channel/balancer/balancer.ts';
 import { createChannel, type Http2ChannelOptions } from '../../../src/channel/create-channel.ts';
@@ -37,7 +37,7 @@ class MethodPicker implements Picker {
     this.#servers = servers;
   }
 
-  pick({ method }: PickRequest): Pick {
+  pick({ method }: PickRequest): PickResult {
     const found = this.#found.get(method.path);
     if (found !== undefined) return found;
     const ranks = this.#servers.map((server) => ({ server, rank: rankOf(server, method.path) }));
