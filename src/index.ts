@@ -138,7 +138,7 @@ export {
   serverMethods,
 } from './stub/service-methods.ts';
 export type { ServiceShape, UntypedService } from './stub/service-shape.ts';
-export type { Http2Address } from './transport/http2/client-transport.ts';
+export type { Http2Address } from './transport/http2/client-socket.ts';
 export type { ConnectionPolicyOptions, ServerKeepaliveOptions } from './transport/http2/connection-policy.ts';
 export type { KeepaliveOptions } from './transport/http2/keepalive.ts';
 export { type Environment, type ProxyChoice, proxyFor } from './transport/http2/proxy-environment.ts';

@@ -2,12 +2,10 @@
  * createChannel(): a channel to a name over HTTP/2. Above: users. Below: ManagedChannel, NamedConnections,
  * Http2ClientTransport. Source: grpc doc/naming.md, io.grpc.ManagedChannelBuilder.
  */
+
 import type { ChannelCredentials } from '../credentials/channel-credentials.ts';
-import {
-  type Http2Address,
-  type Http2ClientOptions,
-  Http2ClientTransport,
-} from '../transport/http2/client-transport.ts';
+import type { Http2Address } from '../transport/http2/client-socket.ts';
+import { type Http2ClientOptions, Http2ClientTransport } from '../transport/http2/client-transport.ts';
 import { KeepalivePace } from '../transport/http2/keepalive-pace.ts';
 import { chooseProxy, type HttpProxy, type ProxyChoice } from '../transport/http2/proxy-environment.ts';
 import type { ClientTransport } from '../transport/transport.ts';

@@ -5,7 +5,7 @@
  * shutdown(); where health counts READY means that the server has said so, and before its first answer the state is CONNECTING;
  * there are never more connections in use than allowed. Source: gRFC A17, A105.
  */
-import type { Http2Address } from '../transport/http2/client-transport.ts';
+import type { Http2Address } from '../transport/http2/client-socket.ts';
 import type { ClientTransport } from '../transport/transport.ts';
 import { formatAddress } from '../values/attributes.ts';
 import type { Clock } from '../values/clock.ts';

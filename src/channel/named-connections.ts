@@ -10,7 +10,7 @@
  * Source: io.grpc.internal.ManagedChannelImpl, gRFC A21 (which service config counts).
  */
 import type { MethodSettingsSource } from '../call/method-settings.ts';
-import type { Http2Address } from '../transport/http2/client-transport.ts';
+import type { Http2Address } from '../transport/http2/client-socket.ts';
 import type { ClientTransport } from '../transport/transport.ts';
 import type { Clock } from '../values/clock.ts';
 import { Status } from '../values/status.ts';

@@ -18,7 +18,7 @@ import type { ConnectivityState } from '../../src/channel/connectivity.ts';
 import { type ChannelOptions, ManagedChannel } from '../../src/channel/managed-channel.ts';
 import { NamedConnections } from '../../src/channel/named-connections.ts';
 import type { Endpoint, Resolution, Resolver, ResolverListener } from '../../src/channel/resolver/resolver.ts';
-import type { Http2Address } from '../../src/transport/http2/client-transport.ts';
+import type { Http2Address } from '../../src/transport/http2/client-socket.ts';
 import { formatAddress } from '../../src/values/attributes.ts';
 import { Metadata } from '../../src/values/metadata.ts';
 import { Status } from '../../src/values/status.ts';

@@ -4,7 +4,7 @@
  * whatever users write in one file. Holds: a picker only looks up, it never waits, throws or connects; whatever it answers
  * may change only by a new picker. Source: io.grpc.LoadBalancer, gRFC A61, A62.
  */
-import type { Http2Address } from '../../transport/http2/client-transport.ts';
+import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import type { Clock } from '../../values/clock.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import type { Status } from '../../values/status.ts';

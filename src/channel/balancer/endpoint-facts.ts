@@ -3,7 +3,7 @@
  * balancers. Below: formatAddress. Holds: an endpoint is its addresses, in whatever order, and its authority.
  * Source: gRFC A61.
  */
-import type { Http2Address } from '../../transport/http2/client-transport.ts';
+import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import { formatAddress } from '../../values/attributes.ts';
 import type { Endpoint } from '../resolver/resolver.ts';
 

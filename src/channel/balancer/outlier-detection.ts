@@ -6,7 +6,7 @@
  *
  * Source: gRFC A50, A61 (endpoints in place of addresses); io.grpc.util.OutlierDetectionLoadBalancer.
  */
-import type { Http2Address } from '../../transport/http2/client-transport.ts';
+import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import type { Timer } from '../../values/clock.ts';
 import { Status } from '../../values/status.ts';
 import type { ConnectivityState } from '../connectivity.ts';

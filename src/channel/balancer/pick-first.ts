@@ -13,7 +13,7 @@
  * Source: gRFC A61, A62, A113 (weights in shuffling); io.grpc.internal.PickFirstLeafLoadBalancer; RFC 8305.
  */
 import net from 'node:net';
-import type { Http2Address } from '../../transport/http2/client-transport.ts';
+import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import type { Timer } from '../../values/clock.ts';
 import type { Status } from '../../values/status.ts';
 import type { ConnectivityState } from '../connectivity.ts';

@@ -4,7 +4,7 @@
  * Holds: nothing is told inside start() or after shutdown(); a resolver never throws, and tells as often as it knows better.
  * Source: io.grpc.NameResolver, grpc doc/naming.md.
  */
-import type { Http2Address } from '../../transport/http2/client-transport.ts';
+import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import type { Clock } from '../../values/clock.ts';
 import type { Status } from '../../values/status.ts';
 

@@ -4,7 +4,7 @@
  * Holds: tells once, in a tick of its own. Source: grpc doc/naming.md.
  */
 import net from 'node:net';
-import type { Http2Address } from '../../transport/http2/client-transport.ts';
+import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import { authorityOfHost, type HostPort, readHostPort } from './host-port.ts';
 import type { Resolution, Resolver, ResolverListener, ResolverProvider, Target } from './resolver.ts';
 

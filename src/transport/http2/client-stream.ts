@@ -60,6 +60,8 @@ export interface ClientStreamHost {
   onIdsUsedUp(): void;
   /** The slot of a stream is free again: its http2 stream is gone, or was never made. */
   onSlotFree(): void;
+  /** The same after a reset of ours, of which the peer may not know yet. */
+  onSlotReset(): void;
   /** A stream is over, whether it ever had a slot or not. */
   onStreamEnded(stream: Http2ClientStream): void;
   /** What a stream without a slot is waiting for, in words. */
@@ -391,9 +393,7 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
 
   onHttp2Closed(http2: ClientHttp2Stream): void {
     if (this.isOver && http2.rstCode !== constants.NGHTTP2_NO_ERROR) {
-      // node:http2: a server of node counts a stream that was reset for a turn longer, and refuses one above its limit that
-      // comes in the same read with ENHANCE_YOUR_CALM (test/transport/http2/max-concurrent-streams.test.ts).
-      setImmediate(freeSlot, this.#host);
+      this.#host.onSlotReset();
       return;
     }
     this.#host.onSlotFree();
@@ -493,10 +493,6 @@ function letGo(http2: ClientHttp2Stream, code: number): void {
     // node:http2: close(NO_ERROR) waits for queued writes, which the peer may never read (test/transport/http2/cancel.test.ts).
     resetAndBury(http2, constants.NGHTTP2_CANCEL);
   }
-}
-
-function freeSlot(host: ClientStreamHost): void {
-  host.onSlotFree();
 }
 
 function onHeaders(listener: unknown, headers: Metadata): void {

@@ -10,9 +10,8 @@
  * Sources: RFC 9113 §3.4, §5.1.2, §6.8; grpc doc/connection-backoff.md (connect timeout).
  */
 import http2 from 'node:http2';
-import net from 'node:net';
-import tls from 'node:tls';
-import type { ChannelCredentials, TlsClientOptions } from '../../credentials/channel-credentials.ts';
+import type net from 'node:net';
+import type { ChannelCredentials } from '../../credentials/channel-credentials.ts';
 import { Attributes, formatAddress } from '../../values/attributes.ts';
 import { type Clock, SYSTEM_CLOCK, type Timer } from '../../values/clock.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
@@ -20,6 +19,7 @@ import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
 import type { ClientTransport, ClientTransportListener, StreamOptions, TransportSnapshot } from '../transport.ts';
 import { USER_AGENT } from '../user-agent.ts';
+import { connectSocket, type Http2Address } from './client-socket.ts';
 import { type ClientStreamHost, Http2ClientStream } from './client-stream.ts';
 import { completeKeepalive, type KeepaliveOptions, type KeepaliveSettings } from './keepalive.ts';
 import { KeepalivePace } from './keepalive-pace.ts';
@@ -35,9 +35,7 @@ import {
   type Tuning,
 } from './session.ts';
 import { errorText, type Goaway, http2CodeName, statusOfGoaway } from './status-mapping.ts';
-
-/** Where a server listens: a TCP port, or a Unix socket (a leading NUL for Linux's abstract ones). */
-export type Http2Address = { readonly host: string; readonly port: number } | { readonly path: string };
+import { maxStreams, type SlotsHost, StreamSlots } from './stream-slots.ts';
 
 /** What a client connection is told at birth. */
 export interface Http2ClientOptions extends SessionTuning {
@@ -68,7 +66,9 @@ const CONNECT_TIMEOUT_MS = 20_000;
 type State = 'idle' | 'connecting' | 'ready' | 'dying' | 'closed';
 
 /** One client connection. */
-export class Http2ClientTransport implements ClientTransport, ClientStreamHost, TunnelListener, KeepaliveHost {
+export class Http2ClientTransport
+  implements ClientTransport, ClientStreamHost, TunnelListener, KeepaliveHost, SlotsHost
+{
   readonly scheme: 'http' | 'https';
   readonly authority: string;
   readonly userAgent: string;
@@ -100,14 +100,9 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
   #forcedReason: Status | null = null;
   /** Streams that have started and not closed. */
   readonly #streams = new Set<Http2ClientStream>();
-  /** Those of them that wait for a slot, oldest first. */
-  readonly #waiting = new Set<Http2ClientStream>();
+  readonly #slots = new StreamSlots(this);
   /** How many of them are calls of users. */
   #calls = 0;
-  /** Slots in use: http2 streams that are not gone. */
-  #slots = 0;
-  /** Whether slots are being given out; a stream that gives its slot straight back is served by the same loop. */
-  #filling = false;
 
   constructor(options: Http2ClientOptions) {
     this.#address = options.address;
@@ -147,7 +142,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
     this.#listener = listener;
     this.#connectTimer = this.#clock.schedule(this.#connectTimeoutMs, this);
     try {
-      if (this.#proxy === null) this.#startOn(this.#connectSocket(null));
+      if (this.#proxy === null) this.#startOn(connectSocket(this.#address, this.authority, this.#credentials.tls));
       else this.#socket = openTunnel(this.#proxy, this);
     } catch (error) {
       // Broken TLS material throws at once; the listener hears of it later, as of any other failure.
@@ -162,7 +157,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
       return;
     }
     try {
-      this.#startOn(this.#connectSocket(socket));
+      this.#startOn(connectSocket({ socket }, this.authority, this.#credentials.tls));
     } catch (error) {
       this.fail(error instanceof Error ? error : new Error(String(error)));
     }
@@ -179,19 +174,6 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
     // socket for ever (test/transport/http2/tls.test.ts).
     socket.on('error', (error) => this.fail(error));
     this.#startSession(socket);
-  }
-
-  /** A socket to the server: a new one, or a tunnel to it. */
-  #connectSocket(tunnel: net.Socket | null): net.Socket {
-    const { tls: tlsOptions } = this.#credentials;
-    if (tlsOptions === null) return tunnel ?? net.connect({ ...this.#address, noDelay: true });
-    const where = tunnel === null ? this.#address : { socket: tunnel };
-    return tls.connect({
-      ...identityOf(hostOf(this.authority), tlsOptions),
-      ...tlsOptions,
-      ...where,
-      ALPNProtocols: ['h2'],
-    });
   }
 
   #startSession(socket: net.Socket): void {
@@ -254,7 +236,8 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
       this.#startWatch();
       if (this.#shutdownReason === null) this.#listener?.onReady();
     }
-    this.#fillSlots();
+    this.#slots.fill();
+    this.#closeWhenDrained();
   }
 
   #startWatch(): void {
@@ -299,7 +282,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
 
   /** The streams of a lost connection close a tick or two around it; the last of them ends the transport. */
   #terminateWhenEmpty(): void {
-    if (this.#state !== 'closed' || this.#slots > 0 || this.#streams.size > 0) return;
+    if (this.#state !== 'closed' || this.#slots.used > 0 || this.#streams.size > 0) return;
     const listener = this.#listener;
     this.#listener = null;
     listener?.onTerminated();
@@ -345,10 +328,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
       stream.onNoSlot(this.#shutdownReason);
       return;
     }
-    // Where nobody waits and there is room a stream is spared the queue.
-    const session = this.#waiting.size === 0 ? this.#sessionWithRoom() : null;
-    if (session === null) this.#waiting.add(stream);
-    else this.#giveSlot(stream, session);
+    this.#slots.take(stream);
   }
 
   /** After shutdown() streams that had started still open; after a GOAWAY, or without ids, none can. */
@@ -356,33 +336,23 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
     return this.#goaway === null && !this.#idsUsedUp && this.#state !== 'closed' && this.#state !== 'dying';
   }
 
-  /** The session, if a stream may open on it now. */
-  #sessionWithRoom(): http2.ClientHttp2Session | null {
-    const session = this.#session;
-    if (this.#state !== 'ready' || session === null || !this.#mayOpen) return null;
-    // node:http2: requests above the peer's limit would wait unseen inside nghttp2, and die with a GOAWAY there
-    // (test/transport/http2/max-concurrent-streams.test.ts).
-    return this.#slots < this.#limit(session) ? session : null;
-  }
-
-  /** How many streams the peer allows. */
-  #limit(session: http2.ClientHttp2Session): number {
-    return session.remoteSettings.maxConcurrentStreams ?? Number.POSITIVE_INFINITY;
+  openableSession(): http2.ClientHttp2Session | null {
+    return this.#state === 'ready' && this.#mayOpen ? this.#session : null;
   }
 
   get isFull(): boolean {
     const session = this.#session;
-    return this.#state === 'ready' && session !== null && this.#slots + this.#waiting.size >= this.#limit(session);
+    return this.#state === 'ready' && session !== null && this.#slots.isFull(session);
   }
 
   inspect(): TransportSnapshot {
     const session = this.#state === 'ready' ? this.#session : null;
-    const limit = session === null ? Number.POSITIVE_INFINITY : this.#limit(session);
+    const limit = session === null ? Number.POSITIVE_INFINITY : maxStreams(session);
     return {
       address: formatAddress(this.#address),
       state: this.#snapshotState(),
       openStreams: this.#streams.size,
-      waitingForSlot: this.#waiting.size,
+      waitingForSlot: this.#slots.waiting,
       // Node says 2^32-1 for a peer that has set no limit.
       maxConcurrentStreams: limit < 2 ** 32 - 1 ? limit : null,
       shutdownReason: this.#shutdownReason?.toString() ?? null,
@@ -392,24 +362,6 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
   #snapshotState(): TransportSnapshot['state'] {
     if (this.#state === 'dying') return 'closed';
     return this.#state === 'ready' && this.#shutdownReason !== null ? 'draining' : this.#state;
-  }
-
-  #giveSlot(stream: Http2ClientStream, session: http2.ClientHttp2Session): void {
-    this.#slots += 1;
-    stream.onSlot(session);
-  }
-
-  #fillSlots(): void {
-    if (this.#filling || this.#waiting.size === 0) return;
-    this.#filling = true;
-    for (const stream of this.#waiting) {
-      const session = this.#sessionWithRoom();
-      if (session === null) break;
-      this.#waiting.delete(stream);
-      this.#giveSlot(stream, session);
-    }
-    this.#filling = false;
-    this.#closeWhenDrained();
   }
 
   onIdsUsedUp(): void {
@@ -425,12 +377,20 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
   }
 
   leaveQueue(stream: Http2ClientStream): void {
-    this.#waiting.delete(stream);
+    this.#slots.leave(stream);
   }
 
   onSlotFree(): void {
-    this.#slots -= 1;
-    this.#fillSlots();
+    this.#slots.onFree();
+    this.#onSlotGone();
+  }
+
+  onSlotReset(): void {
+    this.#slots.onReset();
+    this.#onSlotGone();
+  }
+
+  #onSlotGone(): void {
     this.#closeWhenDrained();
     this.#terminateWhenEmpty();
   }
@@ -478,7 +438,7 @@ export class Http2ClientTransport implements ClientTransport, ClientStreamHost, 
   }
 
   #closeWhenDrained(): void {
-    if (this.#shutdownReason === null || this.#streams.size > 0 || this.#slots > 0) return;
+    if (this.#shutdownReason === null || this.#streams.size > 0 || this.#slots.used > 0) return;
     if (this.#state === 'connecting') {
       this.#destroy();
       return;
@@ -519,19 +479,4 @@ function describeGoaway(goaway: Goaway): string {
 
 function failToConnect(transport: Http2ClientTransport, error: unknown): void {
   transport.fail(error instanceof Error ? error : new Error(String(error)));
-}
-
-/** What a server's certificate is checked against, unless the user's options say otherwise. */
-function identityOf(host: string, options: TlsClientOptions): tls.ConnectionOptions {
-  if (options.servername !== undefined) return {};
-  if (net.isIP(host) === 0) return { servername: host };
-  // SNI takes no IP addresses, and node would check the one that it connects to. RFC 6066 §3.
-  return { checkServerIdentity: (_connected, certificate) => tls.checkServerIdentity(host, certificate) };
-}
-
-/** The host part of an authority. */
-function hostOf(authority: string): string {
-  const bracketed = /^\[([^\]]*)\]/.exec(authority);
-  if (bracketed !== null) return bracketed[1] as string;
-  return authority.replace(/:\d*$/, '');
 }

@@ -16,7 +16,7 @@ import {
 } from '../../../src/channel/balancer/balancer.ts';
 import type { ConnectivityState } from '../../../src/channel/connectivity.ts';
 import type { Endpoint } from '../../../src/channel/resolver/resolver.ts';
-import type { Http2Address } from '../../../src/transport/http2/client-transport.ts';
+import type { Http2Address } from '../../../src/transport/http2/client-socket.ts';
 import { formatAddress } from '../../../src/values/attributes.ts';
 import { Status } from '../../../src/values/status.ts';
 import { echoMethods } from '../../support/echo.ts';

@@ -2,6 +2,7 @@
  * Http2ClientTransport, connecting: peers that are silent, absent, rude or late, and every kind of address. Ready means
  * that the peer's SETTINGS have come; whatever keeps them from coming ends the attempt, and with it every call that waits.
  */
+
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import http2 from 'node:http2';
@@ -9,11 +10,8 @@ import net, { type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { ChannelCredentials } from '../../../src/credentials/channel-credentials.ts';
-import {
-  type Http2Address,
-  type Http2ClientOptions,
-  Http2ClientTransport,
-} from '../../../src/transport/http2/client-transport.ts';
+import type { Http2Address } from '../../../src/transport/http2/client-socket.ts';
+import { type Http2ClientOptions, Http2ClientTransport } from '../../../src/transport/http2/client-transport.ts';
 import { LOCAL_ADDRESS, REMOTE_ADDRESS, SECURITY_LEVEL } from '../../../src/values/attributes.ts';
 import { Status } from '../../../src/values/status.ts';
 import { RawServer, trailersOnly } from '../../support/raw-http2.ts';
