@@ -182,20 +182,24 @@ test('a server that is killed under 200 calls: they are UNAVAILABLE, and the nex
   await becomesQuiet(channel);
 });
 
-test.skip(
-  'a server that is killed amid its answers: the calls are UNAVAILABLE as the others are',
-  'Server.shutdownNow resets with CANCEL what it had begun to answer, so that callers hear CANCELLED',
-  async () => {
+const ANSWERS = [
+  { kind: 'server_streaming', command: { count: 1_000, size: 10_000 } },
+  { kind: 'unary', command: { size: 3_000_000 } },
+] as const;
+
+for (const init of ANSWERS) {
+  test(`a server that is killed amid its ${init.kind} answers: the calls are UNAVAILABLE as the others are`, async () => {
     const ledger = new Ledger();
     await using member = await Member.start({ ledger });
     await using channel = open(member.port);
-    const init = { kind: 'server_streaming', command: { count: 1_000, size: 10_000 } } as const;
-    const amid = ledger.calls(channel, 20, init);
-    await until('calls at the server', () => member.begun === 20);
+    const amid = ledger.calls(channel, 50, init);
+    await until('calls at the server', () => member.begun === 50);
     await member.kill();
-    assert.equal(tally(await amid), { UNAVAILABLE: 20 });
-  },
-);
+    const told = tally(await amid);
+    assert.equal(Object.keys(told).sort(), told['OK'] === undefined ? ['UNAVAILABLE'] : ['OK', 'UNAVAILABLE']);
+    await becomesQuiet(channel);
+  });
+}
 
 test('a server that is killed under 200 calls of a method with a retry policy: all end well at the new one', async () => {
   const ledger = new Ledger();
@@ -274,7 +278,7 @@ test('a server that comes and goes ten times under 50 callers: each call ends we
   }
   await load.more(50);
   const told = await load.stop();
-  for (const text of texts(told)) assert.match(text, /^OK$|^UNAVAILABLE: |^CANCELLED: stream reset by the peer/);
+  for (const text of texts(told)) assert.match(text, /^OK$|^UNAVAILABLE: /);
   ledger.assertNeverTwice(told);
   await becomesQuiet(channel);
 });

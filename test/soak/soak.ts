@@ -175,8 +175,8 @@ export class Soak {
     const code = error instanceof StatusError ? error.status.name : 'no status';
     this.#count(code);
     if (onPurpose && error instanceof StatusError && ON_PURPOSE.has(error.status.code)) return;
-    // A call whose messages wait cannot be told why its server goes: it is reset.
-    if (this.#hard && (code === 'UNAVAILABLE' || code === 'CANCELLED')) return;
+    // A server that is killed takes its calls with it.
+    if (this.#hard && code === 'UNAVAILABLE') return;
     this.#fault(`unexpected failure: ${error}`);
   }
 

@@ -279,15 +279,15 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
 
   /** The connection ends all its streams; it is destroyed a few turns from now. */
   onShutdownNow(reason: Status): void {
-    if (this.#state === 'open' && !this.#closeCalled) {
+    // What is queued would hold trailers back, and a reset would say CANCEL: there the end of the connection speaks for itself.
+    if (this.#state === 'open' && !this.#closeCalled && this.queuedBytes === 0) {
       this.cancel(reason);
       return;
     }
-    if (this.#state !== 'closed') {
-      this.#failure ??= this.#trailersSent ? null : reason;
-      this.#state = 'closing';
-    }
-    this.#cancelSoon();
+    if (this.#state === 'closed') return;
+    this.#failure ??= this.#trailersSent ? null : reason;
+    this.#state = 'closing';
+    process.nextTick(tellFailure, this);
   }
 
   onChunk(chunk: Uint8Array): void {

@@ -272,8 +272,9 @@ function destroyLater(session: ServerHttp2Session, socket: Socket, turns: number
 }
 
 function destroySession(session: ServerHttp2Session, socket: Socket): void {
-  session.destroy();
+  // node:http2: destroyed first, a session resets its streams with NO_ERROR (test/channel/faults-storms.test.ts).
   socket.destroy();
+  session.destroy();
 }
 
 /** Says why the connection ends, and ends it. */
