@@ -11,14 +11,28 @@ import type { TlsClientOptions } from '../../credentials/channel-credentials.ts'
 /** Where a server listens: a TCP port, or a Unix socket (a leading NUL for Linux's abstract ones). */
 export type Http2Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
+/** The socket of a connection. With TLS there are two: `below` is the one that carries the other. */
+export interface ClientSocket {
+  readonly socket: net.Socket;
+  readonly below: net.Socket | null;
+}
+
 /** Connects to an address, or through a tunnel that stands. Throws for broken TLS material. `tlsOptions`: null for cleartext. */
 export function connectSocket(
   where: Http2Address | { readonly socket: net.Socket },
   authority: string,
   tlsOptions: TlsClientOptions | null,
-): net.Socket {
-  if (tlsOptions === null) return 'socket' in where ? where.socket : net.connect({ ...where, noDelay: true });
-  return tls.connect({ ...identityOf(hostOf(authority), tlsOptions), ...tlsOptions, ...where, ALPNProtocols: ['h2'] });
+): ClientSocket {
+  if (tlsOptions === null) return { socket: plainSocket(where), below: null };
+  const options = { ...identityOf(hostOf(authority), tlsOptions), ...tlsOptions, ALPNProtocols: ['h2'] };
+  // Broken material throws here, before there is a socket that somebody would have to close.
+  const secureContext = tlsOptions.secureContext ?? tls.createSecureContext(options);
+  const below = plainSocket(where);
+  return { socket: tls.connect({ ...options, secureContext, socket: below }), below };
+}
+
+function plainSocket(where: Http2Address | { readonly socket: net.Socket }): net.Socket {
+  return 'socket' in where ? where.socket : net.connect({ ...where, noDelay: true });
 }
 
 /** What a server's certificate is checked against, unless the user's options say otherwise. */

@@ -19,11 +19,12 @@ import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
 import type { ClientTransport, ClientTransportListener, StreamOptions, TransportSnapshot } from '../transport.ts';
 import { USER_AGENT } from '../user-agent.ts';
-import { connectSocket, type Http2Address } from './client-socket.ts';
+import { type ClientSocket, connectSocket, type Http2Address } from './client-socket.ts';
 import { type ClientStreamHost, Http2ClientStream } from './client-stream.ts';
 import { completeKeepalive, type KeepaliveOptions, type KeepaliveSettings } from './keepalive.ts';
 import { KeepalivePace } from './keepalive-pace.ts';
 import { KEEPALIVE_FAILED, type KeepaliveHost, KeepaliveWatch } from './keepalive-watch.ts';
+import { type LostSocketHost, LostSocketWatch } from './lost-socket-watch.ts';
 import type { HttpProxy } from './proxy-environment.ts';
 import { openTunnel, type TunnelListener } from './proxy-tunnel.ts';
 import {
@@ -67,7 +68,7 @@ type State = 'idle' | 'connecting' | 'ready' | 'dying' | 'closed';
 
 /** One client connection. */
 export class Http2ClientTransport
-  implements ClientTransport, ClientStreamHost, TunnelListener, KeepaliveHost, SlotsHost
+  implements ClientTransport, ClientStreamHost, TunnelListener, KeepaliveHost, LostSocketHost, SlotsHost
 {
   readonly scheme: 'http' | 'https';
   readonly authority: string;
@@ -84,10 +85,15 @@ export class Http2ClientTransport
   readonly #keepalive: KeepaliveSettings | null;
   /** From ready on, where there is a keepalive. */
   #watch: KeepaliveWatch | null = null;
+  /** From ready on, with TLS. */
+  #lostWatch: LostSocketWatch | null = null;
   #state: State = 'idle';
+  #wasReady = false;
   #listener: ClientTransportListener | null = null;
   #connectTimer: Timer | null = null;
   #socket: net.Socket | null = null;
+  /** With TLS, the socket that carries the other. */
+  #below: net.Socket | null = null;
   #session: http2.ClientHttp2Session | null = null;
   #attributes: Attributes = Attributes.EMPTY;
   #idsUsedUp = false;
@@ -100,7 +106,7 @@ export class Http2ClientTransport
   #forcedReason: Status | null = null;
   /** Streams that have started and not closed. */
   readonly #streams = new Set<Http2ClientStream>();
-  readonly #slots = new StreamSlots(this);
+  readonly #slots: StreamSlots;
   /** How many of them are calls of users. */
   #calls = 0;
 
@@ -109,6 +115,7 @@ export class Http2ClientTransport
     this.#credentials = options.credentials;
     this.#proxy = options.proxy ?? null;
     this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#slots = new StreamSlots(this, this.#clock);
     this.#connectTimeoutMs = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
     this.#tuning = completeTuning(options, 'path' in options.address ? 'unix' : 'tcp');
     this.#pace = options.keepalivePace ?? new KeepalivePace();
@@ -168,8 +175,9 @@ export class Http2ClientTransport
     this.fail(error);
   }
 
-  #startOn(socket: net.Socket): void {
+  #startOn({ socket, below }: ClientSocket): void {
     this.#socket = socket;
+    this.#below = below;
     // node:http2: after a TLS alert behind the handshake, such as a refused client certificate, the session waits for its
     // socket for ever (test/transport/http2/tls.test.ts).
     socket.on('error', (error) => this.fail(error));
@@ -182,7 +190,7 @@ export class Http2ClientTransport
     this.#session = session;
     session.on('error', (error) => this.#noteError(error));
     session.once('connect', () => this.#onConnected(session, socket));
-    session.on('remoteSettings', () => this.#onSettings());
+    session.on('remoteSettings', () => this.#onSettings(session, socket));
     session.on('goaway', (code, lastStreamId, debug) => this.#onGoaway(code, lastStreamId, debug));
     session.once('close', () => this.#onClosed());
   }
@@ -209,7 +217,7 @@ export class Http2ClientTransport
 
   #destroy(): void {
     if (this.#state !== 'closed') this.#state = 'dying';
-    this.#watch?.stop();
+    this.#stopWatching();
     // node:http2: up to 22, destroying or closing a session within an event of its own, with a broken frame in the same
     // read, aborts the process (test/transport/http2/hostile-server.test.ts).
     setImmediate(destroyBoth, this.#session, this.#socket);
@@ -228,22 +236,39 @@ export class Http2ClientTransport
   }
 
   /** The peer's SETTINGS: the first make the connection ready, later ones may move the limit of streams. */
-  #onSettings(): void {
+  #onSettings(session: http2.ClientHttp2Session, socket: net.Socket): void {
     if (this.#state === 'connecting') {
       this.#clock.cancel(this.#connectTimer);
       this.#state = 'ready';
+      this.#wasReady = true;
       this.#refOrUnref();
-      this.#startWatch();
+      this.#startWatching(session, socket);
       if (this.#shutdownReason === null) this.#listener?.onReady();
     }
     this.#slots.fill();
     this.#closeWhenDrained();
   }
 
-  #startWatch(): void {
-    if (this.#keepalive === null || this.#session === null || this.#socket === null) return;
-    this.#watch = new KeepaliveWatch(this.#keepalive, this.#clock, this.#session, this.#socket, this);
-    if (this.#calls > 0) this.#watch.onInUse(true);
+  #startWatching(session: http2.ClientHttp2Session, socket: net.Socket): void {
+    if (this.#keepalive !== null) {
+      this.#watch = new KeepaliveWatch(this.#keepalive, this.#clock, session, socket, this);
+    }
+    // A Unix socket has no peer to ask for.
+    const below = 'path' in this.#address ? null : this.#below;
+    if (this.#below !== null) this.#lostWatch = new LostSocketWatch({ session, socket, below }, this.#clock, this);
+    if (this.#calls === 0) return;
+    this.#watch?.onInUse(true);
+    this.#lostWatch?.onInUse(true);
+  }
+
+  #stopWatching(): void {
+    this.#watch?.stop();
+    this.#lostWatch?.stop();
+    this.#slots.stop();
+  }
+
+  onSocketLost(): void {
+    this.fail(new Error('the connection was reset'));
   }
 
   onKeepaliveFailed(): void {
@@ -274,7 +299,7 @@ export class Http2ClientTransport
   #onClosed(): void {
     if (this.#state === 'closed') return;
     this.#clock.cancel(this.#connectTimer);
-    this.#watch?.stop();
+    this.#stopWatching();
     this.#state = 'closed';
     this.#refuse(this.#lossReason());
     this.#terminateWhenEmpty();
@@ -298,7 +323,7 @@ export class Http2ClientTransport
     if (this.#forcedReason !== null) return this.#forcedReason;
     const goaway = this.#goaway;
     if (goaway !== null && goaway.code !== http2.constants.NGHTTP2_NO_ERROR) return statusOfGoaway(goaway);
-    const what = this.#attributes === Attributes.EMPTY ? 'cannot connect to' : 'lost the connection to';
+    const what = this.#wasReady ? 'lost the connection to' : 'cannot connect to';
     const why = this.#error === null ? '' : `: ${errorText(this.#error)}`;
     const after = goaway === null ? '' : ` after ${describeGoaway(goaway)}`;
     return Status.UNAVAILABLE.withDescription(`${what} ${formatAddress(this.#address)}${after}${why}`).withCause(
@@ -320,6 +345,7 @@ export class Http2ClientTransport
   #onInUse(inUse: boolean): void {
     this.#refOrUnref();
     this.#watch?.onInUse(inUse);
+    this.#lostWatch?.onInUse(inUse);
     this.#listener?.onInUse(inUse);
   }
 

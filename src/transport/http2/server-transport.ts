@@ -6,6 +6,7 @@
  */
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import type { CompressorRegistry } from '../../framing/compressor.ts';
 import type { Attributes } from '../../values/attributes.ts';
 import type { Clock, Timer } from '../../values/clock.ts';
@@ -18,6 +19,7 @@ import { inboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, trailersOnlyHeaders } from './headers.ts';
 import { KEEPALIVE_FAILED, type KeepaliveHost, KeepaliveWatch } from './keepalive-watch.ts';
 import { type LifeHost, LifeWatch } from './life-watch.ts';
+import { type LostSocketHost, LostSocketWatch } from './lost-socket-watch.ts';
 import { PingStrikes } from './ping-strikes.ts';
 import { Http2ServerStream, type ServerStreamHost } from './server-stream.ts';
 import { errorText } from './status-mapping.ts';
@@ -48,7 +50,9 @@ const TOO_OLD: Status = Status.UNAVAILABLE.withDescription('the connection has r
 type State = 'handshaking' | 'open' | 'draining' | 'closed';
 
 /** One server connection. */
-export class Http2ServerTransport implements ServerTransport, ServerStreamHost, KeepaliveHost, LifeHost {
+export class Http2ServerTransport
+  implements ServerTransport, ServerStreamHost, KeepaliveHost, LifeHost, LostSocketHost
+{
   readonly attributes: Attributes;
   readonly compressors: CompressorRegistry;
   readonly maxInboundMessageBytes: number;
@@ -65,6 +69,8 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
   /** From open on, as far as the policy asks for them. */
   #keepalive: KeepaliveWatch | null = null;
   #life: LifeWatch | null = null;
+  /** From open on, with TLS. */
+  #lostWatch: LostSocketWatch | null = null;
   #error: Error | null = null;
   #forcedReason: Status | null = null;
 
@@ -99,9 +105,11 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
     this.#state = 'open';
     this.#config.clock.cancel(this.#handshakeTimer);
     const { clock, policy } = this.#config;
-    if (policy.keepalive !== null) {
-      this.#keepalive = new KeepaliveWatch(policy.keepalive, clock, this.#session, this.#socket, this);
-    }
+    const session = this.#session;
+    const socket = this.#socket;
+    if (policy.keepalive !== null) this.#keepalive = new KeepaliveWatch(policy.keepalive, clock, session, socket, this);
+    if (socket instanceof TLSSocket)
+      this.#lostWatch = new LostSocketWatch({ session, socket, below: null }, clock, this);
     if (policy.life !== null) this.#life = new LifeWatch(policy.life, clock, policy.random(), this);
   }
 
@@ -120,7 +128,7 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
     }
     const stream = new Http2ServerStream(this, http2, head, timeoutMs);
     this.#streams.add(stream);
-    if (this.#streams.size === 1) this.#life?.onInUse(true);
+    if (this.#streams.size === 1) this.#onInUse(true);
     stream.start(this.#listener.onStream(stream, head.path ?? '', head.metadata));
   }
 
@@ -164,8 +172,13 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
   }
 
   onStreamClosed(stream: Http2ServerStream): void {
-    if (this.#streams.delete(stream) && this.#streams.size === 0) this.#life?.onInUse(false);
+    if (this.#streams.delete(stream) && this.#streams.size === 0) this.#onInUse(false);
     this.#terminateWhenEmpty();
+  }
+
+  #onInUse(inUse: boolean): void {
+    this.#life?.onInUse(inUse);
+    this.#lostWatch?.onInUse(inUse);
   }
 
   onSent(): void {
@@ -187,6 +200,11 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
 
   onKeepaliveFailed(): void {
     this.#forcedReason ??= Status.UNAVAILABLE.withDescription(KEEPALIVE_FAILED);
+    destroySession(this.#session, this.#socket);
+  }
+
+  onSocketLost(): void {
+    this.#forcedReason ??= Status.UNAVAILABLE.withDescription('the client takes nothing any more');
     destroySession(this.#session, this.#socket);
   }
 
@@ -212,6 +230,7 @@ export class Http2ServerTransport implements ServerTransport, ServerStreamHost, 
     this.#config.clock.cancel(this.#handshakeTimer);
     this.#keepalive?.stop();
     this.#life?.stop();
+    this.#lostWatch?.stop();
     this.#terminateWhenEmpty();
   }
 

@@ -5,6 +5,10 @@
  * Source: RFC 9113 §5.1.2.
  */
 import type { ClientHttp2Session } from 'node:http2';
+import type { Clock, Timer } from '../../values/clock.ts';
+
+/** How long an answer about resets is waited for, in milliseconds: a peer that gives none is taken at its word, its limit. */
+const ANSWER_MS = 1_000;
 
 /** Who waits for a slot. */
 export interface SlotTaker {
@@ -21,6 +25,7 @@ export interface SlotsHost {
 /** Counts slots and gives them out. */
 export class StreamSlots {
   readonly #host: SlotsHost;
+  readonly #clock: Clock;
   /** Oldest first. */
   readonly #waiting = new Set<SlotTaker>();
   /** In use: http2 streams that are not gone. */
@@ -29,11 +34,15 @@ export class StreamSlots {
   #doubtful = 0;
   /** Whether the peer has been asked for a sign that it does, or is about to be. */
   #asking = false;
+  /** How many of them the question is about. */
+  #asked = 0;
+  #answerTimer: Timer | null = null;
   /** Whether slots are being given out; a stream that gives its slot straight back is served by the same loop. */
   #filling = false;
 
-  constructor(host: SlotsHost) {
+  constructor(host: SlotsHost, clock: Clock) {
     this.#host = host;
+    this.#clock = clock;
   }
 
   get used(): number {
@@ -119,12 +128,29 @@ export class StreamSlots {
   askAboutResets(): void {
     const session = this.#host.openableSession();
     if (session === null || session.destroyed) return;
-    const asked = this.#doubtful;
-    session.settings({}, () => {
-      this.#asking = false;
-      this.#doubtful -= asked;
-      this.fill();
-    });
+    this.#asked = this.#doubtful;
+    this.#answerTimer = this.#clock.schedule(ANSWER_MS, this);
+    session.settings({}, () => this.#onAnswer());
+  }
+
+  /** No answer. For the clock. */
+  onTimer(): void {
+    this.#onAnswer();
+  }
+
+  /** The connection is over: nobody waits for answers. */
+  stop(): void {
+    this.#clock.cancel(this.#answerTimer);
+    this.#answerTimer = null;
+  }
+
+  #onAnswer(): void {
+    // It may come behind its time.
+    if (this.#answerTimer === null) return;
+    this.stop();
+    this.#asking = false;
+    this.#doubtful -= this.#asked;
+    this.fill();
   }
 }
 

@@ -202,7 +202,7 @@ test('over TLS too', async () => {
   const { ca, server } = await certificates();
   const credentials = ChannelCredentials.tls({ ca: ca.cert });
   const client = { authority: 'localhost', credentials };
-  await using timed = await timedRig(EVERY_MINUTE, { tls: server, ackPings: false }, client);
+  await using timed = await timedRig(EVERY_MINUTE, { tls: server, ackPings: false, ackSettings: false }, client);
   const { rig, clock } = timed;
   const call = await rig.bidi();
   await timed.settle();

@@ -119,6 +119,22 @@ test('the slot of a stream that we reset is given away once the peer has acknowl
   for (const call of calls.slice(2)) assert.is(await call.outcome(), 'OK processed');
 });
 
+test('a peer that acknowledges nothing holds the slot of a stream that we reset for a second', async () => {
+  const clock = new WoundClock();
+  await using rig = await ClientRig.open({ server: { ...limited(1).server, ackSettings: false }, client: { clock } });
+  const [first, second] = [ask(rig), ask(rig)];
+  await rig.peer.frame('DATA', { stream: 1 });
+  first.stream.cancel(Status.CANCELLED);
+  await rig.peer.frame('SETTINGS', { after: await rig.peer.frame('RST_STREAM', { stream: 1 }) });
+  clock.advance(999);
+  await rig.peer.roundTrip();
+  assert.not(rig.peer.has('HEADERS', { stream: 3 }), rig.peer.text());
+  clock.advance(1);
+  await rig.peer.frame('HEADERS', { stream: 3 });
+  answer(rig, 3);
+  assert.is(await second.outcome(), 'OK processed');
+});
+
 test('a limit of 0: calls wait, and go once it is raised', async () => {
   await using rig = await ClientRig.open(limited(0));
   const calls = [ask(rig), ask(rig), ask(rig)];

@@ -113,7 +113,7 @@ for (const proxyTls of [false, true]) {
       });
       const call = await path.start().answered();
       assert.equal(path.listener.names, ['ready']);
-      assert.is(path.clock.armed, 0);
+      assert.is(path.clock.armed, serverTls ? 1 : 0, 'the look after a TLS connection alone');
       const { method, url, headers, httpVersion } = await path.proxy.asked();
       assert.is(`${method} ${url} HTTP/${httpVersion}`, `CONNECT ${path.target} HTTP/1.1`);
       assert.equal({ ...headers }, { host: path.target, connection: 'keep-alive', 'proxy-connection': 'keep-alive' });
@@ -251,7 +251,7 @@ test('a server that says nothing behind the tunnel is told from that', async () 
   const failure = path.start().failure();
   await (await path.server.connection()).frame('SETTINGS');
   path.clock.advance(20_000);
-  assert.is(await failure, `lost the connection to ${path.target}: the peer did not speak HTTP/2 within 20 s`);
+  assert.is(await failure, 'the peer did not speak HTTP/2 within 20 s');
 });
 
 for (const how of ['shutdown', 'shutdownNow'] as const) {
