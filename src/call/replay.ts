@@ -1,8 +1,8 @@
 /**
  * Replay: what a call has said so far, as long as it may have to be said again on another connection. Above:
  * StreamClientCall or HedgedStream, which let go of it once the response begins. Below: nothing. Holds: what is kept is bounded,
- * for a call and for all calls of its channel; of itself a call that was refused is said again once, one that was never sent
- * as often as it takes, but not for ever. Source: gRFC A6 "Transparent Retries", io.grpc.internal.RetriableStream.
+ * for a call and for all calls of its channel; of itself a call that was refused is said again once, one that no connection
+ * took as often as it takes, but not for ever. Sources: gRFC A6 "Transparent Retries", io.grpc.internal.RetriableStream.
  */
 import type { ClientStream, ClientStreamListener, StreamProgress, WriteFlags } from '../transport/stream.ts';
 import type { Metadata } from '../values/metadata.ts';
@@ -18,6 +18,12 @@ const CHANNEL_BUFFER_BYTES = 16 * 1024 * 1024;
 const MESSAGE_OVERHEAD_BYTES = 128;
 /** How many streams of one call may come to nothing before they left. Source: io.grpc.internal.RetriableStream. */
 const MAX_NEVER_SENT = 1_000;
+/**
+ * How many connections in a row may say, by their GOAWAY, that they did not take a call. A6 counts that among the refusals, of
+ * which it forgives one; but it is as safe as not to have sent (RFC 9113 §6.8), and servers that restart one after the other, or
+ * age together, do it to a call more than once.
+ */
+const MAX_NOT_TAKEN = 25;
 
 /** How much is kept of calls, lest they have to be said again. A call that says more is not tried again from then on. */
 export interface ReplayLimits {
@@ -46,16 +52,17 @@ interface KeptMessage {
 
 /** One call so far. */
 export class Replay {
-  readonly #headers: Metadata;
+  readonly headers: Metadata;
   readonly #budget: ReplayBudget;
   #messages: KeptMessage[] = [];
   #bytes = 0;
   #permits = 0;
   #wasRefused = false;
   #neverSent = 0;
+  #notTaken = 0;
 
   constructor(headers: Metadata, budget: ReplayBudget) {
-    this.#headers = headers;
+    this.headers = headers;
     this.#budget = budget;
   }
 
@@ -97,6 +104,10 @@ export class Replay {
       this.#neverSent += 1;
       return this.#neverSent <= MAX_NEVER_SENT;
     }
+    if (progress === 'not-taken') {
+      this.#notTaken += 1;
+      return this.#notTaken <= MAX_NOT_TAKEN;
+    }
     if (progress !== 'refused' || this.#wasRefused) return false;
     this.#wasRefused = true;
     return true;
@@ -104,7 +115,7 @@ export class Replay {
 
   /** Starts a stream for the call, behind `previousAttempts` others that may have reached a server. */
   start(stream: ClientStream, listener: ClientStreamListener, previousAttempts: number): void {
-    stream.start(withPreviousAttempts(this.#headers, previousAttempts), listener);
+    stream.start(withPreviousAttempts(this.headers, previousAttempts), listener);
   }
 
   /** Says everything again; returns the permits, which are for the caller to ask for, last. */

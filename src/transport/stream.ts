@@ -126,9 +126,9 @@ export interface ServerStreamListener extends StreamListener {
 }
 
 /**
- * What a retry may assume of a failed stream: nothing of it left this process; the server's application did not see it;
- * it may have been processed, or failed in a way that only a retry policy can judge, as for want of a connection; or nothing left
- * because this end would not have it so, and will not the next time.
+ * What a retry may assume of a failed stream: nothing of it left this process; the connection was closing and did not take it;
+ * the server's application did not see it; it may have been processed, or failed in a way that only a retry policy can judge, as
+ * for want of a connection; or nothing left because this end would not have it so, and will not the next time.
  * Source: gRFC A6, transparent retries, io.grpc.internal.ClientStreamListener.RpcProgress.
  */
-export type StreamProgress = 'not-sent' | 'refused' | 'processed' | 'dropped';
+export type StreamProgress = 'not-sent' | 'not-taken' | 'refused' | 'processed' | 'dropped';

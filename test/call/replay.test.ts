@@ -61,19 +61,21 @@ test('is full above 1 MiB of its own or 16 MiB of all, where each message counts
   assert.is(budget.keptBytes, 0);
 });
 
-test('lets a stream be followed that was refused once, or never sent 1,000 times, if it ended UNAVAILABLE', () => {
+test('lets a stream be followed, if it ended UNAVAILABLE: once refused, 25 times not taken, 1,000 times not sent', () => {
   const fresh = (): Replay => new Replay(new Metadata(), new ReplayBudget());
-  const progresses: readonly StreamProgress[] = ['not-sent', 'refused', 'processed', 'dropped'];
+  const progresses: readonly StreamProgress[] = ['not-sent', 'not-taken', 'refused', 'processed', 'dropped'];
   for (const code of Object.values(Code)) {
     if (typeof code !== 'number') continue;
     for (const progress of progresses) {
-      const may = code === Code.UNAVAILABLE && (progress === 'not-sent' || progress === 'refused');
+      const may = code === Code.UNAVAILABLE && ['not-sent', 'not-taken', 'refused'].includes(progress);
       assert.is(fresh().mayFollow(Status.fromCode(code), progress), may, `${Status.fromCode(code)} ${progress}`);
     }
   }
   const replay = fresh();
   assert.ok(replay.mayFollow(REFUSED, 'refused'));
   assert.not(replay.mayFollow(REFUSED, 'refused'));
+  for (let count = 0; count < 25; count += 1) assert.ok(replay.mayFollow(GONE, 'not-taken'));
+  assert.not(replay.mayFollow(GONE, 'not-taken'));
   for (let count = 0; count < 1_000; count += 1) assert.ok(replay.mayFollow(GONE, 'not-sent'));
   assert.not(replay.mayFollow(GONE, 'not-sent'));
 });

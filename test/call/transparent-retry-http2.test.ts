@@ -303,6 +303,18 @@ for (const kind of ECHO_KINDS) {
   }
 }
 
+test('a call that one connection after the other does not take goes on to the next, 25 times', async () => {
+  await using rig = await Rig.open();
+  const made = rig.ask({ kind: 'unary' });
+  for (let i = 0; i <= 25; i += 1) {
+    const peer = await rig.server.connection(i);
+    await whole(peer, 1);
+    peer.sendGoaway(0);
+  }
+  assert.match(await statusOf(made), /^UNAVAILABLE: .*GOAWAY/);
+  assert.is(rig.server.connections.length, 26);
+});
+
 test('a GOAWAY with an error: only the calls above its last stream go to a new connection', async () => {
   await using rig = await Rig.open();
   const [served, refused] = [rig.ask({ kind: 'unary' }), rig.ask({ kind: 'unary' })];

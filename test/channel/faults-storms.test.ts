@@ -331,12 +331,8 @@ test('GOAWAY behind every tenth stream, without end: 500 calls all end well', as
   await using server = await RawServer.listen({ settings: { MAX_CONCURRENT_STREAMS: 30 }, onFrame });
   await using channel = open(server.port);
   const told = await new Ledger().calls(channel, 500, { boundMs: 9_000 });
-  // Refused twice is refused for good.
-  assert.equal(
-    texts(told).filter((text) => !/^OK$|^UNAVAILABLE: .*GOAWAY NO_ERROR/.test(text)),
-    [],
-  );
-  assert.ok([...requestsOf(server).values()].every((times) => times <= 2));
+  assert.equal(tally(told), { OK: 500 });
+  assert.ok(Math.max(...requestsOf(server).values()) > 2, 'some are not taken more than once');
   await becomesQuiet(channel);
 });
 

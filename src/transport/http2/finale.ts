@@ -45,7 +45,7 @@ function trailersStatus(head: InboundHead, trailersOnly: boolean): Status {
 
 /** The connection went away under the stream, for the reason `loss`. */
 export function lossFinale(http2: ClientHttp2Stream, goaway: Goaway | null, loss: Status): Finale {
-  if (goaway !== null && isBeyond(http2, goaway)) return plainFinale(statusOfGoaway(goaway), 'refused');
+  if (goaway !== null && isBeyond(http2, goaway)) return plainFinale(statusOfGoaway(goaway), 'not-taken');
   return plainFinale(loss, http2.id === undefined ? 'not-sent' : 'processed');
 }
 
@@ -55,7 +55,7 @@ export function resetFinale(http2: ClientHttp2Stream, goaway: Goaway | null, err
     const status = Status.UNAVAILABLE.withDescription('the connection takes no more streams').withCause(error);
     return plainFinale(status, 'not-sent');
   }
-  if (goaway !== null && isBeyond(http2, goaway)) return plainFinale(statusOfGoaway(goaway), 'refused');
+  if (goaway !== null && isBeyond(http2, goaway)) return plainFinale(statusOfGoaway(goaway), 'not-taken');
   const { rstCode } = http2;
   if (rstCode === constants.NGHTTP2_NO_ERROR) return finaleWithoutStatus();
   const status = statusOfReset(rstCode).withCause(error ?? undefined);

@@ -38,7 +38,7 @@ test('without an error: streams up to the last go on, those above and those that
   await using rig = await ClientRig.open(LIMIT_2);
   const [first, second, third] = await three(rig);
   rig.peer.sendGoaway(1, 'NO_ERROR', 'max_age');
-  assert.is(await second.outcome(), 'UNAVAILABLE refused');
+  assert.is(await second.outcome(), 'UNAVAILABLE not-taken');
   assert.is(await third.outcome(), 'UNAVAILABLE not-sent');
   const text = 'the peer is closing the connection (GOAWAY NO_ERROR, debug data: max_age)';
   assert.is((await second.closed).status.description, text);
@@ -90,7 +90,7 @@ test('in two steps: the first fails no open stream, the second those above its l
   await rig.peer.roundTrip();
   assert.ok([first, second, third].every((call) => !call.names.includes('close')));
   rig.peer.sendGoaway(3, 'NO_ERROR');
-  assert.is(await third.outcome(), 'UNAVAILABLE refused');
+  assert.is(await third.outcome(), 'UNAVAILABLE not-taken');
   rig.peer.sendHeaders(1, trailersOnly(0), { endStream: true });
   rig.peer.sendHeaders(3, trailersOnly(0), { endStream: true });
   assert.is(await first.outcome(), 'OK processed');
@@ -103,7 +103,7 @@ test('with an error: open streams are UNAVAILABLE with the debug data, those abo
   const [first, second, third] = await three(rig);
   rig.peer.sendGoaway(1, 'ENHANCE_YOUR_CALM', 'too_many_pings');
   assert.is(await first.outcome(), 'UNAVAILABLE processed');
-  assert.is(await second.outcome(), 'UNAVAILABLE refused');
+  assert.is(await second.outcome(), 'UNAVAILABLE not-taken');
   assert.is(await third.outcome(), 'UNAVAILABLE not-sent');
   const text = 'the peer is closing the connection (GOAWAY ENHANCE_YOUR_CALM, debug data: too_many_pings)';
   for (const call of [first, second, third]) assert.is((await call.closed).status.description, text);
