@@ -17,15 +17,14 @@ import { Status } from '../values/status.ts';
 import type { BackoffOptions } from './backoff.ts';
 import {
   type BalancedSubchannel,
-  type Balancer,
   type BalancerHelper,
-  type BalancerProvider,
   Dropped,
   Picked,
   type Picker,
   type PickRequest,
   type SubchannelStateListener,
 } from './balancer/balancer.ts';
+import { GracefulSwitch } from './balancer/graceful-switch.ts';
 import type { ChannelSnapshot } from './channel-snapshot.ts';
 import type { ConfigHolder } from './config-holder.ts';
 import { type ConnectionPick, type Connections, type ConnectionsListener, TrackedTransport } from './connections.ts';
@@ -51,12 +50,6 @@ export interface NamedConnectionsInit {
   readonly listener: ConnectionsListener;
 }
 
-/** One balancer at work. */
-interface Balancing {
-  readonly provider: BalancerProvider;
-  readonly balancer: Balancer;
-}
-
 /** Connections to a name. Start idle. */
 export class NamedConnections implements Connections, ResolverListener, SubchannelKeeper {
   readonly settings: MethodSettingsSource;
@@ -70,9 +63,8 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
   /** Null while calls can only wait. */
   #picker: Picker | null = null;
   #resolver: Resolver | null = null;
-  #balancing: Balancing | null = null;
-  /** What the balancer at work was given, also while it is being made; one with another is not heard any more. */
-  #helper: BalancerHelper | null = null;
+  /** Null until there are addresses, and again where no balancer could say what is wrong. */
+  #balancer: GracefulSwitch | null = null;
   /** Whether the balancer is telling us something; it is asked nothing meanwhile. */
   #updating = false;
   /** Every subchannel that has not terminated. */
@@ -128,7 +120,7 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
 
   /** For the tick after the balancer said something. */
   askBalancer(): void {
-    if (this.#mode === 'active') this.#balancing?.balancer.requestConnection();
+    if (this.#mode === 'active') this.#balancer?.requestConnection();
   }
 
   withdrawRequest(): void {
@@ -171,11 +163,12 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
   }
 
   #giveToBalancer(endpoints: readonly Endpoint[]): Status | null {
-    const { provider, config } = this.#config.balancer;
+    const chosen = this.#config.balancer;
+    this.#balancer ??= this.#newBalancer();
     try {
-      return this.#balancerOf(provider).accept(endpoints, config);
+      return this.#balancer.accept(endpoints, chosen);
     } catch (thrown) {
-      const failure = Status.INTERNAL.withDescription(`the balancer ${provider.name} failed`).withCause(thrown);
+      const failure = Status.INTERNAL.withDescription(`the balancer ${chosen.provider.name} failed`).withCause(thrown);
       this.#fail(failure);
       return failure;
     }
@@ -185,8 +178,8 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
     this.#resolutionFailure = reason;
     publishResolution(this.target, null, reason.toString());
     this.#config.giveUpWaiting();
-    if (this.#balancing === null) this.#fail(reason);
-    else this.#balancing.balancer.onResolutionFailure(reason);
+    if (this.#balancer === null) this.#fail(reason);
+    else this.#balancer.onResolutionFailure(reason);
   }
 
   /** There is nowhere to go, and no balancer to say so. */
@@ -195,24 +188,19 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
     this.#update('TRANSIENT_FAILURE', { pick: () => reason });
   }
 
-  /** The balancer at work, if it is of this kind; else a new one in its place. */
-  #balancerOf(provider: BalancerProvider): Balancer {
-    if (this.#balancing?.provider === provider) return this.#balancing.balancer;
-    this.#endBalancing();
+  #newBalancer(): GracefulSwitch {
     const helper: BalancerHelper = {
       clock: this.#init.clock,
       random: this.#init.random,
       newSubchannel: (endpoint, address, listener) => this.#newSubchannel(endpoint, address, listener),
       update: (state, picker) => {
-        if (this.#helper === helper) this.#onBalancerUpdate(state, picker);
+        if (this.#balancer === balancer) this.#onBalancerUpdate(state, picker);
       },
       resolveAgain: () => {
-        if (this.#helper === helper) this.#resolver?.resolveAgain();
+        if (this.#balancer === balancer) this.#resolver?.resolveAgain();
       },
     };
-    this.#helper = helper;
-    const balancer = provider.newBalancer(helper);
-    this.#balancing = { provider, balancer };
+    const balancer = new GracefulSwitch(helper);
     return balancer;
   }
 
@@ -223,10 +211,9 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
   }
 
   #endBalancing(): void {
-    const balancing = this.#balancing;
-    this.#balancing = null;
-    this.#helper = null;
-    balancing?.balancer.shutdown();
+    const balancer = this.#balancer;
+    this.#balancer = null;
+    balancer?.shutdown();
   }
 
   #newSubchannel(endpoint: Endpoint, address: Http2Address, listener: SubchannelStateListener): BalancedSubchannel {
@@ -248,7 +235,7 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
 
   resetBackoff(): void {
     this.#resolver?.resetBackoff();
-    this.#balancing?.balancer.resetBackoff();
+    this.#balancer?.resetBackoff();
   }
 
   enterIdle(): void {
@@ -296,7 +283,7 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
   }
 
   get healthServiceName(): string | null {
-    return this.#balancing?.provider.heedsHealth === true ? this.#config.healthServiceName : null;
+    return this.#balancer?.provider?.heedsHealth === true ? this.#config.healthServiceName : null;
   }
 
   onRoomChanged(): void {
@@ -317,7 +304,7 @@ export class NamedConnections implements Connections, ResolverListener, Subchann
     const failure = this.#resolutionFailure?.toString() ?? null;
     return {
       resolution: this.#mode === 'active' ? { addresses: this.#addresses, failure } : null,
-      balancer: this.#balancing?.provider.name ?? null,
+      balancer: this.#balancer?.provider?.name ?? null,
       subchannels: [...this.#subchannels].map((subchannel) => subchannel.inspect()),
     };
   }

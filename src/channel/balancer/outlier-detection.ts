@@ -24,7 +24,7 @@ import {
   type SubchannelStateListener,
 } from './balancer.ts';
 import { endpointKey } from './endpoint-facts.ts';
-import { FixedPicker } from './fixed-picker.ts';
+import { GracefulSwitch } from './graceful-switch.ts';
 import { type OutlierConfig, readOutlierConfig } from './outlier-config.ts';
 import { endInterval, OutlierRecord } from './outlier-record.ts';
 
@@ -153,9 +153,7 @@ class OutlierDetection implements Balancer {
   readonly #records = new Map<string, OutlierRecord>();
   readonly #watched = new Set<WatchedSubchannel>();
   #config: OutlierConfig | null = null;
-  #child: Balancer | null = null;
-  /** What the balancer below was given; one that had another is not heard any more. */
-  #below: BalancerHelper | null = null;
+  readonly #child: GracefulSwitch;
   #timer: Timer | null = null;
   /** When the interval that runs began, on the clock. */
   #startedMs = 0;
@@ -165,6 +163,17 @@ class OutlierDetection implements Balancer {
 
   constructor(helper: BalancerHelper) {
     this.#helper = helper;
+    this.#child = new GracefulSwitch({
+      clock: helper.clock,
+      random: helper.random,
+      newSubchannel: (endpoint, address, listener) => this.#newSubchannel(endpoint, address, listener),
+      update: (state, picker) => {
+        this.#state = state;
+        this.#picker = picker;
+        this.#tell();
+      },
+      resolveAgain: () => helper.resolveAgain(),
+    });
   }
 
   accept(endpoints: readonly Endpoint[], config: unknown): Status | null {
@@ -173,7 +182,7 @@ class OutlierDetection implements Balancer {
     const keys = new Set(endpoints.map(endpointKey));
     for (const key of keys) this.#recordOf(key);
     this.#onConfigChanged(this.#config, before);
-    const refusal = this.#childFor(this.#config, before).accept(endpoints, this.#config.child.config);
+    const refusal = this.#child.accept(endpoints, this.#config.child);
     // After a refusal the balancer below goes on with what it had.
     if (refusal === null) for (const key of [...this.#records.keys()]) if (!keys.has(key)) this.#records.delete(key);
     return refusal;
@@ -186,26 +195,6 @@ class OutlierDetection implements Balancer {
       this.#records.set(key, record);
     }
     return record;
-  }
-
-  #childFor({ child }: OutlierConfig, before: OutlierConfig | null): Balancer {
-    if (this.#child !== null && before?.child.provider === child.provider) return this.#child;
-    this.#endChild();
-    const helper: BalancerHelper = {
-      clock: this.#helper.clock,
-      random: this.#helper.random,
-      newSubchannel: (endpoint, address, listener) => this.#newSubchannel(endpoint, address, listener),
-      update: (state, picker) => {
-        if (this.#below !== helper) return;
-        this.#state = state;
-        this.#picker = picker;
-        this.#tell();
-      },
-      resolveAgain: () => this.#helper.resolveAgain(),
-    };
-    this.#below = helper;
-    this.#child = child.provider.newBalancer(helper);
-    return this.#child;
   }
 
   #newSubchannel(endpoint: Endpoint, address: Http2Address, listener: SubchannelStateListener): BalancedSubchannel {
@@ -270,30 +259,22 @@ class OutlierDetection implements Balancer {
   }
 
   onResolutionFailure(reason: Status): void {
-    if (this.#child !== null) this.#child.onResolutionFailure(reason);
-    else this.#helper.update('TRANSIENT_FAILURE', new FixedPicker(reason));
+    this.#child.onResolutionFailure(reason);
   }
 
   requestConnection(): void {
-    this.#child?.requestConnection();
+    this.#child.requestConnection();
   }
 
   resetBackoff(): void {
-    this.#child?.resetBackoff();
+    this.#child.resetBackoff();
   }
 
   shutdown(): void {
     this.#helper.clock.cancel(this.#timer);
     this.#timer = null;
-    this.#endChild();
-  }
-
-  #endChild(): void {
-    const child = this.#child;
-    this.#child = null;
-    this.#below = null;
     this.#picker = null;
-    child?.shutdown();
+    this.#child.shutdown();
   }
 }
 

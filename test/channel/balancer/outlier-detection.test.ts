@@ -7,6 +7,7 @@ import { OUTLIER_DETECTION } from '../../../src/channel/balancer/outlier-detecti
 import { BalancerRegistry } from '../../../src/channel/balancer/registry.ts';
 import { Status } from '../../../src/values/status.ts';
 import { assert, suite } from '../../support/suite.ts';
+import { nextTick } from '../hand-transport.ts';
 import { endpoint, endpoints, HandHelper, REQUEST } from './hand-helper.ts';
 
 const test = suite('outlier_detection');
@@ -228,13 +229,15 @@ test('says nothing when an interval ends without an outlier', () => {
   channel.finish();
 });
 
-test('puts another balancer in place when the config names another', () => {
+test('puts another balancer in place when the config names another, once it is READY', async () => {
   const channel = ready(STRICT, A, B);
   const json = { ...STRICT, childPolicy: [{ pick_first: {} }] };
   channel.balancer.accept(endpoints(A, B), read(json));
-  assert.equal(channel.picture, [`${A} CONNECTING`]);
-  channel.at(A).ready();
+  assert.equal(channel.picks(2), { [A]: 1, [B]: 1 });
+  channel.live.at(-1)?.ready();
   assert.equal(channel.picks(2), { [A]: 2 });
+  await nextTick();
+  assert.equal(channel.picture, [`${A} READY`]);
   channel.finish();
 });
 
