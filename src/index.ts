@@ -3,6 +3,7 @@
  * entry points of their own: halfclose/protobuf-es and halfclose/protobufjs.
  */
 
+export type { CallEndMessage, CallRetryMessage, CallStartMessage } from './call/call-diagnostics.ts';
 export { CallOptionKey, CallOptions } from './call/call-options.ts';
 export type { Channel } from './call/channel.ts';
 export { ClientCall, ClientCallListener } from './call/client-call.ts';
@@ -54,7 +55,8 @@ export type { ConnectivityState } from './channel/connectivity.ts';
 export { createChannel, type Http2ChannelOptions } from './channel/create-channel.ts';
 export { createInProcessChannel, type InProcessChannelOptions } from './channel/create-in-process-channel.ts';
 export type { ChannelStateMessage, ResolutionMessage, SubchannelStateMessage } from './channel/diagnostics.ts';
-export { DirectChannel } from './channel/direct-channel.ts';
+export { DirectChannel, type DirectChannelOptions } from './channel/direct-channel.ts';
+export type { DirectServiceConfig } from './channel/fixed-settings.ts';
 export { type ChannelOptions, ManagedChannel } from './channel/managed-channel.ts';
 export { type DnsResolverOptions, dnsResolver } from './channel/resolver/dns.ts';
 export type { HostLookup } from './channel/resolver/dns-lookup.ts';
@@ -68,7 +70,12 @@ export type {
   Target,
 } from './channel/resolver/resolver.ts';
 export { StaticResolver } from './channel/resolver/static.ts';
-export type { ServiceConfig, ServiceConfigDuration, ServiceConfigMethods } from './channel/service-config.ts';
+export type {
+  ServiceConfig,
+  ServiceConfigDuration,
+  ServiceConfigLimits,
+  ServiceConfigMethods,
+} from './channel/service-config.ts';
 export {
   CallCredentials,
   type CallCredentialsCallback,

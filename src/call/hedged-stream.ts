@@ -23,6 +23,7 @@ import type { Clock, Timer } from '../values/clock.ts';
 import { Metadata } from '../values/metadata.ts';
 import type { MethodDescriptor } from '../values/method.ts';
 import { Status } from '../values/status.ts';
+import { publishCallRetry } from './call-diagnostics.ts';
 import type { HedgingPolicy, MethodSettingsSource } from './method-settings.ts';
 import type { Replay } from './replay.ts';
 import { HedgingPlan } from './retry-hedging.ts';
@@ -31,6 +32,8 @@ import type { SuspendedCall, SuspendedCalls } from './suspended-calls.ts';
 
 /** What a hedged stream is made of. */
 export interface HedgedStreamInit {
+  /** Whose copies they are, for those who watch calls. */
+  readonly call: unknown;
   readonly method: MethodDescriptor<unknown, unknown>;
   /** Of the first copy; the others count theirs. */
   readonly options: StreamOptions;
@@ -104,6 +107,7 @@ export class HedgedStream implements ClientStream, SuspendedCall {
       this.#closeIfNoneIsLeft();
       return;
     }
+    if (previousAttempts > 0) publishCallRetry(this.#init.call, this.#init.method, null, 0);
     this.#begin(new HedgedCopy(this, previousAttempts));
     if (this.#state !== 'racing' || !this.#plan.hasMore || this.#timer !== null) return;
     if (this.#plan.delayMs > 0) this.#schedule(this.#plan.delayMs);
@@ -223,6 +227,7 @@ export class HedgedStream implements ClientStream, SuspendedCall {
     this.#copies = this.#copies.filter((other) => other !== copy);
     if (this.#replay.mayFollow(status, progress)) {
       copy.written = 0;
+      publishCallRetry(this.#init.call, this.#init.method, status, 0);
       this.#beginNextTurn(copy);
       this.#suspendIfNoneIsOpen();
     } else if (status.isOk) {

@@ -36,6 +36,7 @@ import type { MethodDescriptor } from '../values/method.ts';
 import { checkPermitCount } from '../values/permits.ts';
 import { Code, Status } from '../values/status.ts';
 import { abortStatus } from './abort-status.ts';
+import { publishCallEnd, publishCallRetry, publishCallStart } from './call-diagnostics.ts';
 import type { CallOptions } from './call-options.ts';
 import { ClientCall, type ClientCallListener } from './client-call.ts';
 import { type FailureHook, reportFailure } from './failure-hooks.ts';
@@ -138,6 +139,7 @@ export class StreamClientCall<Req, Res>
     this.#listener = listener;
     const context = new AsyncResource('HalfcloseClientCall', { requireManualDestroy: true });
     this.#context = context;
+    publishCallStart(this, this.#method);
     const settings = this.#config.settings.settingsOf(this.#method as MethodDescriptor<unknown, unknown>);
     if (settings !== null && settings !== NO_SETTINGS) this.#adopt(settings, 0);
     const refusal = (settings === null ? this.#config.refusal() : null) ?? this.#refusal();
@@ -152,7 +154,7 @@ export class StreamClientCall<Req, Res>
       this.#awaitSettings();
     } else if (settings.hedging === null) {
       this.#replay = replay;
-      this.#stream = this.#newStream();
+      this.#stream = this.#newStream(headers);
       this.#stream.start(headers, this);
     } else {
       this.#hedge(settings.hedging, replay, context);
@@ -219,8 +221,9 @@ export class StreamClientCall<Req, Res>
   #hedge(policy: HedgingPolicy, replay: Replay, context: AsyncResource): void {
     const { settings, suspended, clock } = this.#config;
     const stream = new HedgedStream({
+      call: this,
       method: this.#method as MethodDescriptor<unknown, unknown>,
-      options: this.#streamOptions(),
+      options: this.#streamOptions(replay.headers),
       source: this.#source,
       ongoing: this.#config.ongoing,
       policy,
@@ -235,8 +238,8 @@ export class StreamClientCall<Req, Res>
     replay.start(stream, this, 0);
   }
 
-  #newStream(): ClientStream {
-    return this.#source.newStream(this.#method as MethodDescriptor<unknown, unknown>, this.#streamOptions());
+  #newStream(headers: Metadata): ClientStream {
+    return this.#source.newStream(this.#method as MethodDescriptor<unknown, unknown>, this.#streamOptions(headers));
   }
 
   /** Time for another stream: a turn after one came to nothing, or a while after an attempt has failed. */
@@ -246,10 +249,11 @@ export class StreamClientCall<Req, Res>
 
   #tryAgain(): void {
     this.#pause = null;
-    const stream = this.#newStream();
+    const replay = this.#replay;
+    const stream = this.#newStream(replay?.headers ?? new Metadata());
     this.#countedAgain = this.#toldWritten;
     // Credentials are asked within: what they have the call say is kept too, behind what it said before.
-    this.#replay?.start(stream, this, this.#plan?.previousAttempts ?? 0);
+    replay?.start(stream, this, this.#plan?.previousAttempts ?? 0);
     this.#stream = stream;
     this.#config.suspended.delete(this);
     if (this.#failure !== null) {
@@ -282,10 +286,11 @@ export class StreamClientCall<Req, Res>
     return Status.DEADLINE_EXCEEDED.withDescription(`ClientCall started after its deadline was exceeded ${late} s ago`);
   }
 
-  #streamOptions(): StreamOptions {
+  #streamOptions(headers: Metadata): StreamOptions {
     const { compressors } = this.#config;
     const options = this.#options;
     return {
+      headers,
       authority: options.authority,
       credentials: options.credentials,
       deadline: options.deadline,
@@ -500,12 +505,13 @@ export class StreamClientCall<Req, Res>
   /** The stream has closed; another one follows, or the call is over. */
   onClose(status: Status, trailers: Metadata, progress: StreamProgress): void {
     if (this.#failure !== null || this.#replay === null) this.#close(status, trailers);
-    else if (this.#replay.mayFollow(status, progress)) this.#goOnNextTurn();
+    else if (this.#replay.mayFollow(status, progress)) this.#goOnNextTurn(status);
     else if (!this.#goesOnLater(status, trailers, progress)) this.#close(status, trailers);
   }
 
-  #goOnNextTurn(): void {
+  #goOnNextTurn(status: Status): void {
     this.#suspend();
+    publishCallRetry(this, this.#method, status, 0);
     // node:http2: a stream that a GOAWAY refuses closes before its session tells of the GOAWAY; a turn later the channel
     // will not pick that connection again (test/call/transparent-retry-http2.test.ts).
     setImmediate(nextTurn, this);
@@ -523,6 +529,7 @@ export class StreamClientCall<Req, Res>
     if (delayMs === null) return false;
     this.#source = this.#config.ongoing;
     this.#suspend();
+    publishCallRetry(this, this.#method, status, delayMs);
     this.#pause = new BackoffPause(this, clock, delayMs, status);
     return true;
   }
@@ -548,6 +555,7 @@ export class StreamClientCall<Req, Res>
     if (this.#failure === null && status.isOk) this.#config.settings.throttle?.onSuccess();
     const settled = this.#failure ?? this.#lateStatus(status);
     const ours = settled !== status || this.#failure !== null;
+    publishCallEnd(this, this.#method, settled);
     try {
       this.#tell(this.#listener?.onClose, settled, ours ? new Metadata() : trailers);
     } catch (error) {

@@ -21,7 +21,12 @@ import { readHostPort } from './resolver/host-port.ts';
 import { ResolverRegistry } from './resolver/registry.ts';
 import type { Endpoint, Resolver, ResolverProvider } from './resolver/resolver.ts';
 import { DEFAULT_PORT, StaticResolver } from './resolver/static.ts';
-import { type ParsedServiceConfig, readServiceConfig, type ServiceConfig } from './service-config.ts';
+import {
+  type ParsedServiceConfig,
+  readServiceConfig,
+  type ServiceConfig,
+  type ServiceConfigLimits,
+} from './service-config.ts';
 
 /**
  * What createChannel may be told: what a channel may, and what concerns its connections. Call credentials are composed
@@ -37,6 +42,8 @@ export interface Http2ChannelOptions
   readonly authority?: string;
   /** What holds for calls by method, and how they are spread, as far as the name does not say. Default: nothing. */
   readonly serviceConfig?: ServiceConfig;
+  /** What no service config may go beyond, from whomever it comes. Default: 5 attempts of a call, 10 connections to an address. */
+  readonly serviceConfigLimits?: ServiceConfigLimits;
   /** Heed the channel's own config alone, whatever the name says. Default: false. */
   readonly ignoresNamedConfig?: boolean;
   /** The balancer, by name, for configs that choose none. Default: `pick_first`. */
@@ -104,7 +111,8 @@ function proxyOf(choice: ProxyChoice, address: Http2Address): HttpProxy | null {
 /** Which service config counts, to begin with the one of the options. */
 function configOf(options: Http2ChannelOptions, mayCome: boolean): ConfigHolder {
   const balancers = new BalancerRegistry(options.balancers);
-  const read = (json: unknown): ParsedServiceConfig | Status => readServiceConfig(json, balancers);
+  const read = (json: unknown): ParsedServiceConfig | Status =>
+    readServiceConfig(json, balancers, options.serviceConfigLimits);
   const own = read(options.serviceConfig ?? {});
   if (own instanceof Status) throw new TypeError(`serviceConfig: ${own.description}`);
   const balancer = defaultBalancer(options.balancer ?? 'pick_first', balancers);

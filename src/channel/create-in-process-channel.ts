@@ -4,15 +4,15 @@
  */
 import { type InProcessClientOptions, InProcessClientTransport } from '../transport/in-process/client-transport.ts';
 import type { InProcessServer } from '../transport/in-process/server.ts';
-import { DirectChannel } from './direct-channel.ts';
-import type { ChannelOptions } from './managed-channel.ts';
+import { DirectChannel, type DirectChannelOptions } from './direct-channel.ts';
 
 /** What createInProcessChannel may be told: what a channel may, and what concerns its connections. */
-export interface InProcessChannelOptions extends ChannelOptions, Omit<InProcessClientOptions, 'server'> {}
+export interface InProcessChannelOptions extends DirectChannelOptions, Omit<InProcessClientOptions, 'server'> {}
 
 /**
  * A channel to `server`: the name under which one listens when the channel connects, or the server itself. Connects at
- * the first call; while nobody listens calls end UNAVAILABLE. Throws TypeError for an empty name.
+ * the first call; while nobody listens calls end UNAVAILABLE. Throws TypeError for an empty name and
+ * for a service config with a fault.
  */
 export function createInProcessChannel(
   server: string | InProcessServer,

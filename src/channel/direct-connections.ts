@@ -3,7 +3,7 @@
  * DirectChannel poses. Below: Subchannel. Holds: in TRANSIENT_FAILURE nothing connects unless somebody asks; once the wait is
  * over the next call does.
  */
-import { type MethodSettingsSource, NO_SETTINGS_SOURCE } from '../call/method-settings.ts';
+import type { MethodSettingsSource } from '../call/method-settings.ts';
 import type { ClientTransport } from '../transport/transport.ts';
 import type { Clock } from '../values/clock.ts';
 import type { Status } from '../values/status.ts';
@@ -16,7 +16,7 @@ import { Subchannel, type SubchannelListener } from './subchannel.ts';
 
 /** One connection at a time. */
 export class DirectConnections implements Connections, SubchannelListener {
-  readonly settings: MethodSettingsSource = NO_SETTINGS_SOURCE;
+  readonly settings: MethodSettingsSource;
   readonly target: string;
   readonly isResolving = false;
   readonly #subchannel: Subchannel;
@@ -29,8 +29,10 @@ export class DirectConnections implements Connections, SubchannelListener {
     target: string,
     clock: Clock,
     backoff: Backoff,
+    settings: MethodSettingsSource,
     listener: ConnectionsListener,
   ) {
+    this.settings = settings;
     this.target = target;
     this.#listener = listener;
     this.#subchannel = new Subchannel(factory, clock, backoff, this);

@@ -28,7 +28,7 @@ import type { MethodDescriptor } from '../values/method.ts';
 import { ProcessHold } from '../values/process-hold.ts';
 import { Status } from '../values/status.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { Dropped } from './balancer/balancer.ts';
+import { Dropped, type PickRequest } from './balancer/balancer.ts';
 import type { ChannelSnapshot, WaitingCallSnapshot } from './channel-snapshot.ts';
 import { type ConnectionPick, type Connections, type ConnectionsListener, TrackedTransport } from './connections.ts';
 import { Connectivity, type ConnectivityState } from './connectivity.ts';
@@ -190,7 +190,7 @@ export class ManagedChannel implements Channel {
   }
 
   #pickStream(method: MethodDescriptor<unknown, unknown>, options: StreamOptions): ClientStream {
-    const pick = this.#connections.pick({ method, previousAttempts: options.previousAttempts });
+    const pick = this.#connections.pick(pickRequest(method, options));
     const picked = pickedOf(pick);
     if (picked !== null) return this.#streamOn(picked, method, options);
     const stream = new PendingStream(this.#owner, method, options);
@@ -266,7 +266,7 @@ export class ManagedChannel implements Channel {
     // Each leaves the line only when its turn has come: what an earlier one brings about must not end the line.
     for (const [stream, waiting] of [...this.#waiting]) {
       if (!this.#waiting.has(stream)) continue;
-      const pick = this.#connections.pick({ method: stream.method, previousAttempts: stream.options.previousAttempts });
+      const pick = this.#connections.pick(pickRequest(stream.method, stream.options));
       const picked = pickedOf(pick);
       const failure = picked === null ? failureOf(pick, waiting.waitForReady) : null;
       if (picked === null && failure === null) continue;
@@ -510,4 +510,11 @@ function failAs(stream: PendingStream, pick: ConnectionPick, failure: Status): v
 function failureOf(pick: ConnectionPick, waitForReady: boolean): Status | null {
   if (pick instanceof Dropped) return pick.status;
   return pick instanceof Status && !waitForReady ? pick : null;
+}
+
+function pickRequest(
+  method: MethodDescriptor<unknown, unknown>,
+  { headers, previousAttempts }: StreamOptions,
+): PickRequest {
+  return { method, headers, previousAttempts };
 }

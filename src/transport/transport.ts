@@ -14,6 +14,8 @@ import type { ClientStream, ServerStream, ServerStreamListener } from './stream.
 
 /** All that a client's stream is told at birth. */
 export interface StreamOptions {
+  /** What the stream will be started with, but for what credentials add: for a balancer to read. Not to be changed. */
+  readonly headers: Metadata;
   /** Overrides the transport's `:authority`; null for the transport's own. */
   readonly authority: string | null;
   /** The call's own. A channel asks them before it makes a stream of a transport, which ignores them. */

@@ -147,15 +147,6 @@ export class HandSettings implements MethodSettingsSource {
   }
 }
 
-class SettledConnections extends DirectConnections {
-  override readonly settings: MethodSettingsSource;
-
-  constructor(settings: MethodSettingsSource, ...init: ConstructorParameters<typeof DirectConnections>) {
-    super(...init);
-    this.settings = settings;
-  }
-}
-
 /** A channel with a connection that stands. Its random numbers are all 0.5: no jitter. */
 export class World {
   readonly clock: WoundClock = new WoundClock();
@@ -173,7 +164,7 @@ export class World {
     };
     const { clock } = this;
     this.channel = new ManagedChannel(
-      (listener) => new SettledConnections(settings, factory, 'some.host:443', clock, new Backoff(), listener),
+      (listener) => new DirectConnections(factory, 'some.host:443', clock, new Backoff(), settings, listener),
       'some.host:443',
       { clock, random: () => 0.5, idleTimeoutMs: Number.POSITIVE_INFINITY, ...options },
     );

@@ -11,6 +11,8 @@ import { CallOptions } from '../../src/call/call-options.ts';
 import type { ClientCall } from '../../src/call/client-call.ts';
 import { createChannel, type Http2ChannelOptions } from '../../src/channel/create-channel.ts';
 import type { ManagedChannel } from '../../src/channel/managed-channel.ts';
+import type { ResolverProvider } from '../../src/channel/resolver/resolver.ts';
+import { StaticResolver } from '../../src/channel/resolver/static.ts';
 import type { ServiceConfigMethods } from '../../src/channel/service-config.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { Metadata } from '../../src/values/metadata.ts';
@@ -83,10 +85,15 @@ function whole(peer: RawConnection, stream: number): Promise<unknown> {
   return peer.frame('DATA', { stream, endStream: true });
 }
 
-/** What a request says of the attempts before it. */
-async function attemptsOf(peer: RawConnection, stream: number): Promise<string | undefined> {
+/** What a request says under a name. */
+async function headerOf(peer: RawConnection, stream: number, name: string): Promise<string | undefined> {
   const { headers } = await peer.frame('HEADERS', { stream });
-  return headers.find(([name]) => name === 'grpc-previous-rpc-attempts')?.[1];
+  return headers.find(([key]) => key === name)?.[1];
+}
+
+/** What a request says of the attempts before it. */
+function attemptsOf(peer: RawConnection, stream: number): Promise<string | undefined> {
+  return headerOf(peer, stream, 'grpc-previous-rpc-attempts');
 }
 
 for (const kind of ECHO_KINDS) {
@@ -145,6 +152,36 @@ test('a call whose connection is lost comes again on another one', async () => {
   assert.ok((await listener.closed).status.isOk);
 });
 
+test('each attempt bears the authority of the endpoint that it goes to, and no trace of the one before', async () => {
+  await using one = await RawServer.listen();
+  await using other = await RawServer.listen();
+  const endpoints = [
+    { addresses: [{ host: '127.0.0.1', port: one.port }], authority: 'one.test' },
+    { addresses: [{ host: '127.0.0.1', port: other.port }] },
+  ];
+  const resolver: ResolverProvider = {
+    scheme: 'two',
+    givesServiceConfig: false,
+    authorityOf: () => 'both.test',
+    newResolver: () => new StaticResolver({ endpoints }),
+  };
+  const serviceConfig = { methodConfig: [{ name: [{ service: 'test.Echo' }], ...RETRY }] };
+  const options: Http2ChannelOptions = { serviceConfig, resolvers: [resolver] };
+  await using channel = createChannel('two:///', ChannelCredentials.insecure(), options);
+  const { listener } = ask(channel);
+  const lost = await one.connection();
+  await whole(lost, 1);
+  assert.is(await headerOf(lost, 1, ':authority'), 'one.test');
+  one.stopListening();
+  lost.reset();
+  const peer = await other.connection();
+  await whole(peer, 1);
+  assert.is(await headerOf(peer, 1, ':authority'), 'both.test');
+  assert.is(await attemptsOf(peer, 1), '1');
+  answer(peer, 1);
+  assert.ok((await listener.closed).status.isOk);
+});
+
 test('pushback: the server says when, or that there shall be no other attempt', async () => {
   await using server = await RawServer.listen();
   const slow = { ...RETRY, retryPolicy: { ...RETRY.retryPolicy, initialBackoff: '60s', maxBackoff: '60s' } };
@@ -176,6 +213,28 @@ test('a cancel during the wait sends nothing more', async () => {
   assert.not(peer.has('HEADERS', { stream: 3 }));
 });
 
+test('a cancel while a later attempt waits for a stream slot ends the call, and nothing more is sent', async () => {
+  await using server = await RawServer.listen({ settings: { MAX_CONCURRENT_STREAMS: 1 } });
+  await using channel = channelTo(server.port, RETRY);
+  const first = ask(channel);
+  const peer = await server.connection();
+  await whole(peer, 1);
+  const second = ask(channel);
+  fail(peer, 1);
+  await whole(peer, 3);
+  const isInLine = (): boolean =>
+    channel.inspect().subchannels.some(({ transports }) => transports.some((each) => each.waitingForSlot > 0));
+  while (!isInLine()) await peer.roundTrip();
+  first.call.cancel('enough');
+  assert.is((await first.listener.closed).status.toString(), 'CANCELLED: enough');
+  assert.not(isInLine());
+  first.call.request(1);
+  answer(peer, 3);
+  assert.ok((await second.listener.closed).status.isOk);
+  await peer.roundTrip();
+  assert.not(peer.has('HEADERS', { stream: 5 }));
+});
+
 test('an attempt that comes later leaves the server what is left of the time', async () => {
   await using server = await RawServer.listen();
   await using channel = channelTo(server.port, RETRY);
@@ -184,8 +243,7 @@ test('an attempt that comes later leaves the server what is left of the time', a
   const microseconds: number[] = [];
   for (const stream of [1, 3, 5]) {
     await whole(peer, stream);
-    const { headers } = await peer.frame('HEADERS', { stream });
-    const value = headers.find(([name]) => name === 'grpc-timeout')?.[1] ?? '';
+    const value = (await headerOf(peer, stream, 'grpc-timeout')) ?? '';
     assert.match(value, /^\d+u$/);
     microseconds.push(Number.parseInt(value, 10));
     if (stream < 5) fail(peer, stream);

@@ -1,6 +1,6 @@
 /**
  * RetryPlan and HedgingPlan: what they decide, by example and by chance; pushback as servers write it. Calls that go by them:
- * retry-policy.test.ts, hedging.test.ts. Source: gRFC A6; upstream: RetriableStreamTest.expBackoff, pushback, throttle.
+ * retry-policy.test.ts, hedging.test.ts, where upstream’s tests are listed. Source: gRFC A6.
  */
 import * as fc from 'fast-check';
 import type { HedgingPolicy, RetryPolicy } from '../../src/call/method-settings.ts';

@@ -3,6 +3,7 @@ import { CallOptions } from '../../src/call/call-options.ts';
 import { ServiceDefinition } from '../../src/call/service-definition.ts';
 import { createInProcessChannel } from '../../src/channel/create-in-process-channel.ts';
 import type { DirectChannel } from '../../src/channel/direct-channel.ts';
+import type { DirectServiceConfig } from '../../src/channel/fixed-settings.ts';
 import { Server } from '../../src/server/server.ts';
 import { InProcessServer } from '../../src/transport/in-process/server.ts';
 import { Metadata } from '../../src/values/metadata.ts';
@@ -67,6 +68,48 @@ test('is UNAVAILABLE while nobody listens, and finds a server that comes later',
   await server.start();
   channel.resetConnectBackoff();
   assert.is((await ask(channel)).status.name, 'NOT_FOUND');
+});
+
+test('heeds a service config: timeouts and retries', async () => {
+  const address = InProcessServer.anonymous();
+  let calls = 0;
+  const service = new ServiceDefinition('test.Text').addMethod(METHODS.unary, (call) => {
+    calls += 1;
+    call.close(calls < 3 ? Status.UNAVAILABLE : Status.NOT_FOUND, new Metadata());
+    return new RecordingServerListener<string>();
+  });
+  await using server = new Server().addService(service).addServerListener(address);
+  await server.start();
+  const retryPolicy = {
+    maxAttempts: 4,
+    initialBackoff: '0.001s',
+    maxBackoff: '0.001s',
+    backoffMultiplier: 1,
+    retryableStatusCodes: ['UNAVAILABLE'],
+  } as const;
+  const serviceConfig = { methodConfig: [{ name: [{}], retryPolicy }] };
+  await using channel = createInProcessChannel(address, { serviceConfig });
+  assert.is((await ask(channel)).status.name, 'NOT_FOUND');
+  assert.is(calls, 3);
+  calls = 0;
+  await using strict = createInProcessChannel(address, { serviceConfig, serviceConfigLimits: { maxAttempts: 2 } });
+  assert.is((await ask(strict)).status.name, 'UNAVAILABLE');
+  assert.is(calls, 2);
+  calls = 2;
+  const hurried = { methodConfig: [{ name: [{ service: 'test.Text' }], timeout: '0s' }] } as const;
+  await using late = createInProcessChannel(address, { serviceConfig: hurried });
+  assert.is((await ask(late)).status.name, 'DEADLINE_EXCEEDED');
+});
+
+test('refuses a service config with a fault, and one that would balance', () => {
+  const faulty = { methodConfig: [{ name: [{}], timeout: 'soon' }] } as unknown as DirectServiceConfig;
+  const balanced = { loadBalancingConfig: [{ round_robin: {} }] } as DirectServiceConfig;
+  for (const serviceConfig of [faulty, balanced]) {
+    assert.throws(
+      () => createInProcessChannel('somewhere', { serviceConfig }),
+      (error: unknown) => error instanceof TypeError && error.message.startsWith('serviceConfig: '),
+    );
+  }
 });
 
 test('refuses an empty name', () => {

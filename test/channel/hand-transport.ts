@@ -24,6 +24,7 @@ export const STREAM_OPTIONS: StreamOptions = {
   credentials: null,
   deadline: null,
   waitForReady: null,
+  headers: new Metadata(),
   previousAttempts: 0,
   isBackground: false,
   compressor: IDENTITY,

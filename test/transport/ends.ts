@@ -37,6 +37,7 @@ const STREAM_OPTIONS: StreamOptions = Object.freeze({
   credentials: null,
   deadline: null,
   waitForReady: null,
+  headers: new Metadata(),
   previousAttempts: 0,
   isBackground: false,
   compressor: IDENTITY,

@@ -6,6 +6,7 @@
  */
 import type { Http2Address } from '../../transport/http2/client-socket.ts';
 import type { Clock } from '../../values/clock.ts';
+import type { Metadata } from '../../values/metadata.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import type { Status } from '../../values/status.ts';
 import type { ConnectivityState } from '../connectivity.ts';
@@ -38,6 +39,8 @@ export interface SubchannelStateListener {
 /** What a call is to a picker. */
 export interface PickRequest {
   readonly method: MethodDescriptor<unknown, unknown>;
+  /** The call's own, without what credentials add to them. To be read alone: they are sent as they are. */
+  readonly headers: Metadata;
   /** How often this call was tried before. */
   readonly previousAttempts: number;
 }

@@ -18,12 +18,13 @@ import type { ConnectivityState } from '../../../src/channel/connectivity.ts';
 import type { Endpoint } from '../../../src/channel/resolver/resolver.ts';
 import type { Http2Address } from '../../../src/transport/http2/client-socket.ts';
 import { formatAddress } from '../../../src/values/attributes.ts';
+import { Metadata } from '../../../src/values/metadata.ts';
 import { Status } from '../../../src/values/status.ts';
 import { echoMethods } from '../../support/echo.ts';
 import { assert } from '../../support/suite.ts';
 import { WoundClock } from '../../support/wound-clock.ts';
 
-export const REQUEST: PickRequest = { method: echoMethods.unary, previousAttempts: 0 };
+export const REQUEST: PickRequest = { method: echoMethods.unary, headers: new Metadata(), previousAttempts: 0 };
 
 /** An endpoint of these addresses, each `host:port` or the path of a socket. */
 export function endpoint(...addresses: readonly string[]): Endpoint {
