@@ -56,8 +56,9 @@ async function download(port: number): Promise<Reader> {
 
 const test = suite('a slow reader');
 
-test('1 GiB, read one message at a time, costs neither end more than 32 MiB', { timeoutMs: 240_000 }, async () => {
-  // V8's young generation alone may grow by more than what is measured here.
+test('1 GiB, read one message at a time, costs neither end more than 64 MiB', { timeoutMs: 240_000 }, async () => {
+  // V8's young generation alone may grow by more than what is measured here; beside it 32 MiB of buffers may wait for a
+  // collection that a busy machine has not got round to.
   const execArgv = ['--max-semi-space-size=1'];
   const child = fork(fileURLToPath(new URL('./slow-writer.js', import.meta.url)), ['serve'], { execArgv });
   const ask = async (what: string): Promise<number> => {
@@ -73,8 +74,8 @@ test('1 GiB, read one message at a time, costs neither end more than 32 MiB', { 
   const reader = await download(port);
   assert.is(reader.messages, MESSAGES);
   const grown = await ask('end');
-  assert.ok(grown < 32 * MIB, `the server grew by ${grown / MIB} MiB`);
-  assert.ok(memory.growthBytes < 32 * MIB, `the client grew by ${memory.growthBytes / MIB} MiB`);
+  assert.ok(grown < 64 * MIB, `the server grew by ${grown / MIB} MiB`);
+  assert.ok(memory.growthBytes < 64 * MIB, `the client grew by ${memory.growthBytes / MIB} MiB`);
   child.disconnect();
   await within(5_000, once(child, 'exit'), 'the server to exit');
 });

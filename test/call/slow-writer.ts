@@ -56,7 +56,7 @@ async function serve(): Promise<void> {
   await server.addListener({ host: '127.0.0.1', port: 0 }, ServerCredentials.insecure()).start();
   let memory: MemorySampler | null = null;
   process.on('message', (what) => {
-    // Often: V8 lets 32 MiB of buffers wait for a collection, as much as is allowed here altogether.
+    // Often: V8 lets 32 MiB of buffers wait for a collection.
     if (what === 'begin') memory = new MemorySampler(25);
     process.send?.(what === 'begin' ? 0 : (memory?.growthBytes ?? -1));
   });
