@@ -1,16 +1,25 @@
 /**
  * Hedged calls, over connections worked by hand. What is decided: retry-plan.test.ts; over HTTP/2: retry-http2.test.ts. Source:
- * gRFC A6 "Hedging Policy". Covered of io.grpc.internal.RetriableStreamTest:
+ * gRFC A6 "Hedging Policy". Past 500 lines because each rule of when copies begin, and of which one is the call, has its case here.
+ * Tests of io.grpc.internal.RetriableStreamTest that are not in retry-policy.test.ts › ours:
  *
- *   hedging_everythingDrained_*                      › copies begin one after another …; what is written goes to all …
- *   hedging_maxAttempts                              › ends with the last failure …
- *   hedging_receiveHeaders                           › the first that is answered is the call …
- *   hedging_pushback_negative, …_positive            › pushback …
- *   hedging_cancelled                                › a cancel ends all copies …
- *   hedging_perRpcBufferLimitExceeded                › a call that keeps more than it may …
- *   hedging_channelBufferLimitExceeded               › the same by the channel’s limit
- *   hedging_transparentRetry, …NotAllowed            › a copy that no application saw …
- *   hedging throttledByOtherCall, …ByOwn…            › without tokens …
+ *   hedging_everythingDrained_oneHedgeReceivesNonFatal_oneHedgeReceivesFatalStatus
+ *                                       › copies begin one after another …; what is written goes to all …; a copy that has
+ *                                         failed is told nothing more …; a fatal failure ends …; a deadline tells …; there the
+ *                                         next copy waits behind a failure that is not fatal, here not, as A6 has it
+ *   hedging_maxAttempts                 › copies begin one after another …; while other copies run …; a copy that has failed …
+ *   hedging_receiveHeaders              › the first that is answered is the call …
+ *   hedging_pushback_negative           › a negative pushback …
+ *   hedging_pushback_positive           › pushback puts the next copy off …; while other copies run, pushback …
+ *   hedging_deadlock                    has no like here: there are neither threads nor locks
+ *   hedging_cancelled                   › a cancel ends all copies …
+ *   hedging_perRpcBufferLimitExceeded   › a call that keeps more than it may …
+ *   hedging_channelBufferLimitExceeded  › the same by the channel’s limit …
+ *   hedging_transparentRetry, hedging_transparentRetryNotAllowed
+ *                                       › a copy that no application saw …; of the refusals of a call one is forgiven …; there
+ *                                         none behind another copy’s failure
+ *   hedging_throttledByOtherCall        › without tokens …; there a copy that is due already begins all the same
+ *   hedging_throttledByHedgingStreams   › copies whose own failures use the tokens up …
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CallOptions } from '../../src/call/call-options.ts';
@@ -206,6 +215,24 @@ test('while other copies run a failure that is not fatal is not the call’s', a
   assert.is(await textOf(made), 'OK');
 });
 
+test('a copy that has failed is told nothing more; those that run are, and those that begin then', async () => {
+  await using world = hedging();
+  const { call, listener } = world.start();
+  world.clock.advance(100);
+  copy(world, 1).end(BUSY);
+  call.sendMessage(Buffer.from('a'));
+  await nextTick();
+  call.sendMessage(Buffer.from('b'));
+  copy(world, 2).end(BUSY);
+  call.sendMessage(Buffer.from('c'));
+  assert.equal(copy(world, 0).said, ['start', 'write a', 'write b', 'write c']);
+  assert.equal(copy(world, 1).said, ['start']);
+  assert.equal(copy(world, 2).said, ['start', 'write a', 'write b']);
+  copy(world, 0).tellHeaders();
+  assert.equal(listener.names, ['headers']);
+  call.cancel('enough');
+});
+
 test('a fatal failure ends the call and all copies', async () => {
   await using world = hedging();
   const made = world.start();
@@ -237,7 +264,7 @@ test('a copy that is dropped means no further copies; those that run decide, and
 
 // ---- pushback, tokens ----
 
-test('pushback puts the next copy off, or brings it forward, and the delay counts from there', async () => {
+test('pushback puts the next copy off, and the delay counts from there', async () => {
   await using world = hedging();
   const made = world.start();
   copy(world, 0).end(BUSY, 'processed', pushback('250'));
@@ -251,6 +278,25 @@ test('pushback puts the next copy off, or brings it forward, and the delay count
   world.clock.advance(100);
   assert.is(world.streams.length, 3);
   made.call.cancel('enough');
+});
+
+test('while other copies run, pushback puts the next one off or brings it forward', async () => {
+  await using world = hedging({ maxAttempts: 4 });
+  const made = world.start();
+  world.clock.advance(100);
+  copy(world, 0).end(BUSY, 'processed', pushback('150'));
+  world.clock.advance(149);
+  assert.is(world.streams.length, 2, 'the delay is over, the pushback is not');
+  world.clock.advance(1);
+  assert.is(world.streams.length, 3);
+  copy(world, 1).end(BUSY, 'processed', pushback('20'));
+  world.clock.advance(19);
+  assert.is(world.streams.length, 3);
+  world.clock.advance(1);
+  assert.is(world.streams.length, 4);
+  copy(world, 3).end(BROKEN);
+  assert.is(await textOf(made), 'INTERNAL: broken');
+  assert.ok(copy(world, 2).said.includes('cancel CANCELLED'));
 });
 
 test('a negative pushback means no further copies; those that run decide', async () => {
@@ -291,6 +337,18 @@ test('without tokens only the copies that run go on', async () => {
   later.call.cancel('enough');
 });
 
+test('copies whose own failures use the tokens up end the call with the last of them', async () => {
+  await using world = hedging({}, { maxTokens: 4, tokenRatio: 0.8 });
+  const made = world.start();
+  world.clock.advance(100);
+  copy(world, 0).end(BUSY);
+  copy(world, 1).end(REFUSED_AGAIN);
+  assert.is(await textOf(made), 'UNAVAILABLE: refused again');
+  assert.is(world.streams.length, 2);
+  assert.is(world.clock.armed, 0);
+  assert.is(world.channel.inspect().suspendedCalls, 0);
+});
+
 test('copies that lose, or are cancelled, take no tokens', async () => {
   await using world = hedging({ delayMs: 0 }, { maxTokens: 2, tokenRatio: 0.001 });
   for (let count = 0; count < 3; count += 1) {
@@ -327,6 +385,23 @@ test('a copy that no application saw begins anew, uncounted, while the others go
   assert.is(world.last.options.previousAttempts, 2);
   assert.is(world.streams.length, 5);
   made.call.cancel('enough');
+});
+
+test('of the refusals of a call one is forgiven, whatever failed before; the next is fatal where its code is', async () => {
+  await using world = hedging({ nonFatalCodes: new Set<Code>([Code.DATA_LOSS]) });
+  const made = world.start();
+  world.clock.advance(200);
+  copy(world, 0).end(Status.DATA_LOSS);
+  copy(world, 1).end(REFUSED, 'refused');
+  await nextTick();
+  assert.is(world.streams.length, 4);
+  assert.is(world.last.options.previousAttempts, 1);
+  assert.equal(made.listener.names, []);
+  copy(world, 2).end(REFUSED_AGAIN, 'refused');
+  assert.is(await textOf(made), 'UNAVAILABLE: refused again');
+  assert.ok(world.last.said.includes('cancel CANCELLED'));
+  await aFewTurns();
+  assert.is(world.streams.length, 4);
 });
 
 test('a cancel while the only copy is about to begin anew: one end, and nothing is opened', async () => {

@@ -1,22 +1,67 @@
 /**
  * Retries by policy, over connections worked by hand. What is decided: retry-plan.test.ts; over HTTP/2: retry-http2.test.ts; what
- * follows of itself: transparent-retry.test.ts. Source: gRFC A6. Covered of io.grpc.internal.RetriableStreamTest:
+ * follows of itself: transparent-retry.test.ts. Source: gRFC A6. Past 500 lines because each rule of when a call is tried again,
+ * and of what is said then, has its case here. Tests of io.grpc.internal.RetriableStreamTest › ours, here unless a file is named;
+ * its hedging_*: hedging.test.ts.
  *
- *   retry_everythingDrained                                  › tries again after the wait …
- *   retry_headersRead_cancel, retry_headersRead_closed       › once the response has begun …
- *   retry_cancel_closed, retry_unretriableClosed_cancel      › ends with the first failure that no policy follows …
- *   retry_cancelWhileBackoff                                 › cancel, abort and deadline during the wait …
- *   operationsWhileDraining, cancelWhileRetryStart           › what credentials have the call say …
- *   isReady_whenDrained, isReady_whileDraining               › is not ready during the wait …
- *   perRpcBufferLimitExceeded, …DuringBackoff                › a call that keeps more than it may …
- *   channelBufferLimitExceeded                               › when the calls of a channel keep more …
- *   updateHeaders                                            › later attempts say how many there were …
- *   expBackoff, pushback, pushback_noRetry, throttle         › pushback …; tokens …; retry-plan.test.ts
- *   transparentRetry_*, normalRetry_thenNoTransparentRetry_* › transparent retries do not count …
- *   droppedShouldNeverRetry                                  › what a balancer drops …
+ *   retry_everythingDrained                › tries again after the wait …; what is said to an attempt …
+ *                                            transparent-retry: everything is said again …, the options too
+ *   headersRead_cancel, retry_headersRead_cancel, cancel_closed, retry_cancel_closed
+ *                                          › a cancel while an attempt is open …
+ *   headersRead_closed, retry_headersRead_closed, operationsAfterImmediateCommit
+ *                                          › once the response has begun …
+ *   unretriableClosed_cancel, retry_unretriableClosed_cancel
+ *                                          › ends with the first failure that no policy follows …
+ *   retry_cancelWhileBackoff               › cancel, abort and deadline during the wait …
+ *   transparentRetry_cancel_race           › transparent-retry: cancel, abort and deadline between two streams …
+ *   operationsWhileDraining                › a response that waits for a later attempt …
+ *   cancelWhileDraining, commitAndCancelWhileDraining, inboundMessagesClosedOnCancel
+ *                                          › a cancel inside the response that waits …
+ *   cancelWhileRetryStart                  › credentials of a later attempt …
+ *   isReady_whenDrained, isReady_whileDraining
+ *                                          › is not ready during the wait …; credentials of a later attempt …
+ *   messageAvailable                       › tries again after the wait …
+ *   messagesAvailable_executorRejection    has no like here: there are no executors
+ *   notAdd0PrevRetryAttemptsToRespHeaders  › a response to the first attempt …
+ *   addPrevRetryAttemptsToRespHeaders, updateHeaders
+ *                                          › later attempts say how many there were …
+ *   closedWhileDraining                    › credentials that fail in a way …; no stream ends inside its start
+ *   perRpcBufferLimitExceeded, perRpcBufferLimitExceededDuringBackoff
+ *                                          › a call that keeps more than it may …
+ *   channelBufferLimitExceeded             › when the calls of a channel keep more …
+ *                                            transparent-retry: what a call keeps is given back …
+ *   expBackoff_maxBackoff_maxRetryAttempts › retry-plan: waits grow by the multiplier …
+ *   pushback, pushback_noRetry             › pushback …; retry-plan: pushback …
+ *   throttle                               › retry-throttle
+ *   throttledStream_FailWithRetriableStatusCode_WithoutPushback
+ *   throttledStream_FailWithNonRetriableStatusCode_WithoutPushback
+ *   throttledStream_FailWithRetriableStatusCode_WithRetriablePushback
+ *   throttledStream_FailWithRetriableStatusCode_WithNonRetriablePushback
+ *   throttledStream_FailWithNonRetriableStatusCode_WithNonRetriablePushback
+ *                                          › retry-plan: an attempt takes a token …
+ *   throttledStream_FailWithNonRetriableStatusCode_WithRetriablePushback
+ *                                          › the same for the tokens; the call is tried again there, not here nor in C core:
+ *                                            retry-plan: a code that is not retryable …
+ *   throttleStream_Succeed                 › tokens: calls use them up …; there headers are a success, here an OK, as in C core
+ *   transparentRetry_onlyOnceOnRefused     › transparent retries do not count …
+ *   transparentRetry_unlimitedTimesOnMiscarried
+ *                                          › transparent-retry: never sent …; streams that never leave are not made for ever …
+ *   normalRetry_thenNoTransparentRetry_butNormalRetry, normalRetry_thenNoTransparentRetry_andNoMoreRetry
+ *                                          › a refusal behind a failure …; not forgiven there, but here and in C core, once
+ *   noRetry_transparentRetry_noEarlyCommit › transparent-retry: never sent …
+ *   droppedShouldNeverRetry                › what a balancer drops …
  *
- * and of grpc-go's retry_test.go: RetryUnary, RetryThrottling, RetryStreaming (all in the names above), RetryTransparentWhen-
- * Committed, RetryStats (no stats here), MaxCallAttempts (where configs are read).
+ * And of grpc-go's test/retry_test.go:
+ *
+ *   TestRetryUnary                         › tries again …; ends with the last failure …; ends with the first failure …
+ *   TestRetryThrottling                    › tokens: calls use them up together …
+ *   TestRetryStreaming                     › all of that; what is said to an attempt …; a call that keeps more than it may …; its
+ *                                            case of a context has no like here: looking at a call commits to nothing
+ *   TestMaxCallAttempts, TestNoRetry       › without a policy …; channel/service-config: attempts beyond five are cut …
+ *   TestRetryStats                         › channel/diagnostics: retries by policy tell …
+ *   TestRetryTransparentWhenCommitted      › retry-http2: a cancel while a later attempt waits for a stream slot …
+ *   TestAuthorityOverrideNotReusedAcrossAttempts
+ *                                          › retry-http2: each attempt bears the authority …
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { CallOptions } from '../../src/call/call-options.ts';
@@ -115,6 +160,9 @@ test('ends with the first failure that no policy follows, and at once', async ()
     world.last.end(status);
     assert.is(await textOf(made), status.toString());
     assert.is(world.clock.armed, 0);
+    made.call.cancel('too late');
+    await aFewTurns();
+    assert.equal(made.listener.names, ['close']);
   }
 });
 
@@ -144,14 +192,40 @@ test('without a policy nothing is tried again that a server may have seen', asyn
 
 test('once the response has begun nothing is tried again', async () => {
   await using world = retrying();
-  const made = world.start();
-  fail(world, BUSY, 100);
-  world.last.tellHeaders();
-  world.last.end(BUSY);
-  assert.is(await textOf(made), 'UNAVAILABLE: busy');
-  assert.equal(made.listener.names, ['headers', 'close']);
-  await aFewTurns();
-  assert.is(world.streams.length, 2);
+  for (const attempts of [1, 2]) {
+    const streams = world.streams.length;
+    const made = world.start();
+    if (attempts > 1) fail(world, BUSY, 100);
+    world.last.tellHeaders();
+    made.call.request(3);
+    made.call.sendMessage(Buffer.from('a'));
+    assert.equal(world.last.said, ['start', 'request 3', 'write a']);
+    world.last.end(BUSY);
+    assert.is(await textOf(made), 'UNAVAILABLE: busy');
+    assert.equal(made.listener.names, ['headers', 'close']);
+    await aFewTurns();
+    assert.is(world.streams.length, streams + attempts);
+  }
+});
+
+test('a cancel while an attempt is open, before its headers or behind them, ends the call, whatever the server says then', async () => {
+  await using world = retrying();
+  for (const attempts of [1, 2]) {
+    for (const answered of [false, true]) {
+      const streams = world.streams.length;
+      const made = world.start();
+      if (attempts > 1) fail(world, BUSY, 100);
+      if (answered) world.last.tellHeaders();
+      world.last.endSoon(BUSY, 'processed');
+      made.listener.forbid(() => made.call.cancel('enough'));
+      assert.is(world.last.said.at(-1), 'cancel CANCELLED');
+      assert.is(await textOf(made), 'CANCELLED: enough');
+      await aFewTurns();
+      assert.equal(made.listener.names, answered ? ['headers', 'close'] : ['close']);
+      assert.is(world.streams.length, streams + attempts);
+      assert.is(world.clock.armed, 0);
+    }
+  }
 });
 
 test('a call whose connection cannot be made is tried again, and waits for one then', async () => {
@@ -176,6 +250,76 @@ test('a call whose connection cannot be made is tried again, and waits for one t
 
 // ---- attempts among themselves ----
 
+test('what is said to an attempt, and during a wait, is said to every later one, in order', async () => {
+  await using world = retrying();
+  const { call } = world.start();
+  call.sendMessage(Buffer.from('a'));
+  call.request(1);
+  world.last.end(BUSY);
+  call.sendMessage(Buffer.from('b'));
+  call.request(2);
+  world.clock.advance(100);
+  call.sendMessage(Buffer.from('c'));
+  call.request(4);
+  assert.equal(world.last.said, ['start', 'write a', 'write b', 'request 3', 'write c', 'request 4']);
+  world.last.end(BUSY);
+  call.sendMessage(Buffer.from('d'));
+  call.halfClose();
+  world.clock.advance(200);
+  assert.equal(world.last.said, ['start', 'write a', 'write b', 'write c', 'write d', 'halfClose', 'request 7']);
+  assert.equal(world.streams[0]?.said, ['start', 'write a', 'request 1'], 'an attempt that has failed hears no more');
+  call.cancel('enough');
+});
+
+/** From now on every stream of the connection has a message before it is asked for one. */
+function haveMessagesWait(world: World): void {
+  const { transport } = world;
+  const newStream = transport.newStream.bind(transport);
+  transport.newStream = (method, options) => {
+    const stream = newStream(method, options);
+    stream.receive('waits');
+    return stream;
+  };
+}
+
+test('a response that waits for a later attempt: what its listener says comes behind the rest, and it is the last attempt', async () => {
+  await using world = retrying();
+  const made = world.start({
+    reactions: {
+      onMessage: () => {
+        made.call.sendMessage(Buffer.from('answer'));
+        made.call.request(1);
+      },
+    },
+  });
+  made.call.sendMessage(Buffer.from('a'));
+  made.call.request(3);
+  world.last.end(BUSY);
+  made.call.request(2);
+  haveMessagesWait(world);
+  world.clock.advance(100);
+  assert.equal(world.last.said, ['start', 'write a', 'request 5', 'write answer', 'request 1']);
+  world.last.end(BUSY);
+  assert.is(await textOf(made), 'UNAVAILABLE: busy');
+  assert.equal(made.listener.names, ['headers', 'message', 'close']);
+});
+
+for (const at of ['onHeaders', 'onMessage'] as const) {
+  test(`a cancel inside the response that waits for a later attempt: only onClose follows (${at})`, async () => {
+    await using world = retrying();
+    const made = world.start({ reactions: { [at]: () => made.call.cancel('enough') } });
+    made.call.request(3);
+    world.last.end(BUSY);
+    haveMessagesWait(world);
+    world.clock.advance(100);
+    assert.equal(world.last.said, ['start', 'request 3', 'cancel CANCELLED']);
+    assert.is(await textOf(made), 'CANCELLED: enough');
+    await aFewTurns();
+    assert.equal(made.listener.names, at === 'onHeaders' ? ['headers', 'close'] : ['headers', 'message', 'close']);
+    assert.is(world.streams.length, 2);
+  });
+}
+
 test('later attempts say how many there were before, to the server and to the caller, in place of any value of a user', async () => {
   await using world = retrying();
   const headers = Metadata.fromWire(['x-one', '1', 'grpc-previous-rpc-attempts', '77']);
@@ -189,7 +333,7 @@ test('later attempts say how many there were before, to the server and to the ca
   assert.equal(sent, ['77', '1', '2']);
   assert.is(world.last.headers?.get('x-one'), '1');
   assert.is(headers.get('grpc-previous-rpc-attempts'), '77', 'the caller’s own are as they were');
-  world.last.tellHeaders(new Metadata({ from: 'server' }));
+  world.last.tellHeaders(Metadata.fromWire(['from', 'server', 'grpc-previous-rpc-attempts', '77']));
   const [heard] = listener.log.all('headers');
   assert.equal(
     [...(heard?.headers ?? [])],
@@ -233,6 +377,22 @@ test('transparent retries do not count: not as attempts, not in the header, and 
   assert.is(await textOf(made), 'UNAVAILABLE: refused again');
 });
 
+test('a refusal behind a failure is forgiven once; the next ends a call whose policy does not know its code', async () => {
+  const retryableCodes = new Set<Code>([Code.RESOURCE_EXHAUSTED]);
+  await using world = new World({}, new HandSettings({ retry: { ...POLICY, retryableCodes } }));
+  const made = world.start();
+  fail(world, Status.RESOURCE_EXHAUSTED, 100);
+  world.last.end(REFUSED, 'refused');
+  await nextTick();
+  assert.is(world.streams.length, 3);
+  assert.is(world.last.options.previousAttempts, 1);
+  world.last.end(REFUSED_AGAIN, 'refused');
+  assert.is(await textOf(made), 'UNAVAILABLE: refused again');
+  assert.is(world.clock.armed, 0);
+  await aFewTurns();
+  assert.is(world.streams.length, 3);
+});
+
 test('no message is told as written twice over attempts', async () => {
   await using world = retrying();
   const { call, listener } = world.start();
@@ -260,6 +420,29 @@ test('each attempt asks the credentials anew; what credentials have the call say
   assert.equal(world.last.said, ['start', 'write a', 'write b']);
   assert.is(world.last.headers?.get('authorization'), 'token 2');
   made.call.cancel('enough');
+});
+
+test('credentials of a later attempt find the call not ready, and may cancel it', async () => {
+  await using world = retrying();
+  const readiness: boolean[] = [];
+  const tokens = new Tokens((asked) => {
+    if (asked === 1) return null;
+    readiness.push(made.call.isReady());
+    if (asked === 3) made.listener.forbid(() => made.call.cancel('no more tokens'));
+    return null;
+  });
+  const made = world.start({ options: DEFAULT.withCredentials(tokens) });
+  for (const waitMs of [100, 200]) {
+    world.last.becomeReady();
+    readiness.push(made.call.isReady());
+    fail(world, BUSY, waitMs);
+  }
+  assert.equal(readiness, [true, false, true, false]);
+  assert.is(await textOf(made), 'CANCELLED: no more tokens');
+  await aFewTurns();
+  assert.equal(made.listener.names, ['ready', 'ready', 'close']);
+  assert.ok(world.streams.every((stream) => stream.closed));
+  assert.is(world.clock.armed, 0);
 });
 
 test('credentials that fail in a way that the policy knows are asked again', async () => {
