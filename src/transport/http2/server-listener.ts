@@ -32,7 +32,10 @@ export interface Http2ServerOptions extends SessionTuning, ConnectionPolicyOptio
   readonly compressors?: CompressorRegistry;
   /** The largest request message to accept, in bytes, before and after inflation. Default 4 MiB. */
   readonly maxInboundMessageBytes?: number;
-  /** Calls that one connection may have open. Default: no limit. */
+  /**
+   * Calls that one connection may have open. Default: no limit. From Node 22 on a client that cancels a call at the limit, and
+   * begins another at once, may find that one refused (docs/node-http2.md).
+   */
   readonly maxConcurrentCallsPerConnection?: number;
   /** Bounds TLS, and then the client's first SETTINGS, in milliseconds each. Default 120,000. */
   readonly handshakeTimeoutMs?: number;
