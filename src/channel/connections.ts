@@ -4,9 +4,10 @@
  * onPicker, never inside pick; after shutdown nothing connects, and onTerminated comes once and last.
  */
 import type { MethodSettingsSource } from '../call/method-settings.ts';
-import type { ClientTransport, StreamSource } from '../transport/transport.ts';
-import type { Status } from '../values/status.ts';
-import type { Dropped, PickRequest } from './balancer/balancer.ts';
+import type { ClientTransport, StreamOptions, StreamSource } from '../transport/transport.ts';
+import type { MethodDescriptor } from '../values/method.ts';
+import { Status } from '../values/status.ts';
+import { Dropped, type PickRequest } from './balancer/balancer.ts';
 import type { ChannelSnapshot } from './channel-snapshot.ts';
 import type { ConnectivityState } from './connectivity.ts';
 
@@ -26,6 +27,25 @@ export class TrackedTransport {
  * for the next picker.
  */
 export type ConnectionPick = ClientTransport | TrackedTransport | Dropped | Status | null;
+
+/** The connection that was picked, or null. */
+export function pickedOf(pick: ConnectionPick): ClientTransport | TrackedTransport | null {
+  return pick === null || pick instanceof Status || pick instanceof Dropped ? null : pick;
+}
+
+/** How a call ends that was picked no connection; null if it waits. */
+export function failureOf(pick: ConnectionPick, waitForReady: boolean): Status | null {
+  if (pick instanceof Dropped) return pick.status;
+  return pick instanceof Status && !waitForReady ? pick : null;
+}
+
+/** What a picker is asked with. */
+export function pickRequest(
+  method: MethodDescriptor<unknown, unknown>,
+  { headers, previousAttempts }: StreamOptions,
+): PickRequest {
+  return { method, headers, previousAttempts };
+}
 
 /** What connections tell their channel. */
 export interface ConnectionsListener {

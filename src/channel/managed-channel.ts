@@ -5,7 +5,8 @@
  * Holds: a call without credentials that finds a READY connection gets the transport's own stream, nothing between. While
  * there is none yet calls wait. Where there is none to be had they fail at once with the last error; those that wait for ready
  * wait on. A channel keeps the process alive while calls are open or wait, and only then. A stream's progress reaches the call
- * untouched: the call begins anew what came to nothing. Source: io.grpc.ManagedChannel.
+ * untouched: the call begins anew what came to nothing. Past 500 lines because the public face of a channel and the line of calls
+ * that wait end each other. Source: io.grpc.ManagedChannel.
  */
 import type { CallOptions } from '../call/call-options.ts';
 import type { Channel } from '../call/channel.ts';
@@ -28,9 +29,17 @@ import type { MethodDescriptor } from '../values/method.ts';
 import { ProcessHold } from '../values/process-hold.ts';
 import { Status } from '../values/status.ts';
 import type { BackoffOptions } from './backoff.ts';
-import { Dropped, type PickRequest } from './balancer/balancer.ts';
+import { Dropped } from './balancer/balancer.ts';
 import type { ChannelSnapshot, WaitingCallSnapshot } from './channel-snapshot.ts';
-import { type ConnectionPick, type Connections, type ConnectionsListener, TrackedTransport } from './connections.ts';
+import {
+  type ConnectionPick,
+  type Connections,
+  type ConnectionsListener,
+  failureOf,
+  pickedOf,
+  pickRequest,
+  TrackedTransport,
+} from './connections.ts';
 import { Connectivity, type ConnectivityState } from './connectivity.ts';
 import { CredentialsStream, type CredentialsStreamOwner, isPrivate, NOT_PRIVATE } from './credentials-stream.ts';
 import { publishChannelState } from './diagnostics.ts';
@@ -495,26 +504,8 @@ export class ManagedChannel implements Channel {
   }
 }
 
-/** The connection that was picked, or null. */
-function pickedOf(pick: ConnectionPick): ClientTransport | TrackedTransport | null {
-  return pick === null || pick instanceof Status || pick instanceof Dropped ? null : pick;
-}
-
 /** Ends a stream that was picked no connection: a balancer that drops a call has the last word, else a retry policy has. */
 function failAs(stream: PendingStream, pick: ConnectionPick, failure: Status): void {
   if (pick instanceof Dropped) stream.fail(failure);
   else stream.failForNow(failure);
-}
-
-/** How a call ends that was picked no connection; null if it waits. */
-function failureOf(pick: ConnectionPick, waitForReady: boolean): Status | null {
-  if (pick instanceof Dropped) return pick.status;
-  return pick instanceof Status && !waitForReady ? pick : null;
-}
-
-function pickRequest(
-  method: MethodDescriptor<unknown, unknown>,
-  { headers, previousAttempts }: StreamOptions,
-): PickRequest {
-  return { method, headers, previousAttempts };
 }

@@ -2,7 +2,8 @@
  * ClientRpc: one RPC under a client's reactor. Above: the reactor starts operations here and gets its reactions from here;
  * its ClientContext asks it for metadata. Below: a ClientCall of any Channel, made at startCall.
  * Holds: each operation that was started gets its one reaction, whatever becomes of the call; what is started before
- * startCall, or on corked metadata, waits here and leaves in the order headers, read, write, half-close.
+ * startCall, or on corked metadata, waits here and leaves in the order headers, read, write, half-close. Past 500 lines because
+ * every order in which operations and the end of a call may meet is decided here.
  *
  *   bound ─startCall→ started ─(write, unless corked at once)→ open ─onClose→ closed
  *                        └─────────────tryCancel, deadline───────────────────────↑

@@ -7,6 +7,8 @@
  *                    └──failure, shutdownNow──┴─→ dying ─(next turn)→ closed
  *
  * Beside that, `#shutdownReason` is set once there are no new streams: by shutdown(), a GOAWAY, or the end.
+ * Past 500 lines because whatever befalls a connection moves its one state here; what it takes to judge it has files of its own:
+ * stream-slots, keepalive-watch, lost-socket-watch, client-socket.
  * Sources: RFC 9113 §3.4, §5.1.2, §6.8; grpc doc/connection-backoff.md (connect timeout).
  */
 import http2 from 'node:http2';
