@@ -5,10 +5,10 @@ function modifyEsbuildConfig(config) {
 }
 
 export default [
-  { name: 'client only', path: 'scripts/size/client.js', limit: '131 kB' },
+  { name: 'client only', path: 'scripts/size/client.js', limit: '134 kB' },
   { name: 'server only', path: 'scripts/size/server.js', limit: '53 kB' },
-  { name: 'client and server with promises', path: 'scripts/size/promises.js', limit: '170 kB' },
+  { name: 'client and server with promises', path: 'scripts/size/promises.js', limit: '173 kB' },
   { name: 'health', path: 'scripts/size/health.js', limit: '21 kB' },
   { name: 'reflection', path: 'scripts/size/reflection.js', limit: '21 kB' },
-  { name: 'everything', path: 'scripts/size/everything.js', limit: '201 kB' },
+  { name: 'everything', path: 'scripts/size/everything.js', limit: '204 kB' },
 ].map((entry) => ({ ...entry, brotli: false, gzip: false, modifyEsbuildConfig }));
