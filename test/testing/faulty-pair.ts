@@ -2,7 +2,7 @@
  * Connections with faults between two ends that a test holds, over each kind of transport. Above: tests of Faults.
  * Below: test/transport.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { Faults, type FaultsOptions } from '../../src/testing/faults.ts';
 import { InProcessClientTransport } from '../../src/transport/in-process/client-transport.ts';
 import { InProcessServer } from '../../src/transport/in-process/server.ts';
@@ -68,7 +68,8 @@ export class FaultyPair implements AsyncDisposable {
   }
 }
 
-/** Long enough for whatever would come to have come, over loopback. */
+/** Long enough for whatever would come to have come, over loopback; on a busy machine turns count, not time. */
 export async function quiet(): Promise<void> {
   await sleep(25);
+  for (let turn = 0; turn < 20; turn += 1) await setImmediate();
 }
