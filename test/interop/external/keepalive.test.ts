@@ -1,8 +1,11 @@
 /**
  * Our keepalive at servers of others: they answer, they put up with as many pings as gRFC A8 has them, and one that stands still
- * is found out. Needs Go, Java or Python's grpcio; clocks are wound. With grpc-js: test/transport/http2/keepalive-grpc-js.test.ts.
+ * is found out. And the watch over TLS connections, which asks without pings: it offends none of them. Needs Go, Java or Python's grpcio; clocks are wound. With grpc-js: test/transport/http2/keepalive-grpc-js.test.ts.
  */
 // file-timeout: 600 s
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DirectChannel } from '../../../src/channel/direct-channel.ts';
 import {
@@ -20,6 +23,7 @@ import { freePorts } from '../../support/free-ports.ts';
 import { RecordingClientListener } from '../../support/recorder.ts';
 import { assert, suite, within } from '../../support/suite.ts';
 import { WoundClock } from '../../support/wound-clock.ts';
+import { makeCertificates, SERVER_NAME, type TlsTexts, writeCertificates } from '../certificates.ts';
 import { Program } from '../matrix/program.ts';
 import { grpcGoPeer } from '../peers/grpc-go.ts';
 import { grpcJavaPeer } from '../peers/grpc-java.ts';
@@ -48,27 +52,31 @@ class Scene implements AsyncDisposable {
   readonly program: Program;
   readonly #channel: DirectChannel;
 
-  private constructor(program: Program, port: number) {
+  private constructor(program: Program, port: number, tls: TlsTexts | null) {
     this.program = program;
     const { clock } = this;
     const keepalivePace = new KeepalivePace();
     const init = {
       address: { host: '127.0.0.1', port },
       authority: `localhost:${port}`,
-      credentials: ChannelCredentials.insecure(),
+      credentials: tls === null ? ChannelCredentials.insecure() : ChannelCredentials.tls({ ca: tls.ca }),
       clock,
-      keepalive: { timeMs: PERIOD_MS, timeoutMs: TIMEOUT_MS },
       keepalivePace,
+      ...(tls === null ? { keepalive: { timeMs: PERIOD_MS, timeoutMs: TIMEOUT_MS } } : { authority: SERVER_NAME }),
     };
     this.#channel = new DirectChannel(() => new Http2ClientTransport(init), init.authority);
   }
 
-  static async start({ server }: Peer): Promise<Scene> {
+  /** With keepalive in cleartext, or without one over TLS. */
+  static async start({ server, bundled }: Peer, mode: 'cleartext' | 'tls'): Promise<Scene> {
     const [port = 0] = await freePorts(1);
-    const line = server.commandLine({ mode: 'cleartext', tls: null, port });
+    const tls = mode === 'tls' ? (bundled ?? (await makeCertificates())) : null;
+    const files = tls === null ? null : writeCertificates(await mkdtemp(path.join(tmpdir(), 'halfclose-')), tls);
+    const line = server.commandLine({ mode, tls: files, port });
     const program = new Program([...line, `--port=${port}`]);
     assert.ok(await program.printed(server.listening, STARTUP_MS), program.output);
-    return new Scene(program, port);
+    if (files !== null) await rm(path.dirname(files.ca), { recursive: true });
+    return new Scene(program, port, tls);
   }
 
   /** A call that says nothing, and is told nothing, until the end. */
@@ -118,13 +126,14 @@ for (const [name, peer] of [
   const answers = `${name} answers the pings of a quiet call`;
   const strikes = `${name} puts up with no more pings than it permits; the next call has a new connection`;
   const still = `${name} stands still: the call ends, and the next one has a new connection once it moves again`;
+  const silent = `${name} does not mind being asked in every silence, over TLS`;
   if ('missing' in peer) {
-    for (const title of [answers, strikes, still]) test.skip(title, peer.missing);
+    for (const title of [answers, strikes, still, silent]) test.skip(title, peer.missing);
     continue;
   }
 
   test(answers, { timeoutMs: 60_000 }, async () => {
-    await using scene = await Scene.start(peer);
+    await using scene = await Scene.start(peer, 'cleartext');
     await scene.emptyCall();
     const listener = scene.silentCall();
     for (let i = 0; i < 4; i += 1) {
@@ -136,7 +145,7 @@ for (const [name, peer] of [
   });
 
   test(strikes, { timeoutMs: 60_000 }, async () => {
-    await using scene = await Scene.start(peer);
+    await using scene = await Scene.start(peer, 'cleartext');
     await scene.emptyCall();
     const listener = scene.silentCall();
     let pings = 0;
@@ -151,7 +160,7 @@ for (const [name, peer] of [
   });
 
   test(still, { timeoutMs: 60_000 }, async () => {
-    await using scene = await Scene.start(peer);
+    await using scene = await Scene.start(peer, 'cleartext');
     await scene.emptyCall();
     const listener = scene.silentCall();
     // So that it has told all that it had to tell of the call.
@@ -163,6 +172,17 @@ for (const [name, peer] of [
     assert.match(status.description ?? '', /Keepalive failed/);
     scene.program.signal('SIGCONT');
     await scene.emptyCall();
+  });
+
+  test(silent, { timeoutMs: 60_000 }, async () => {
+    await using scene = await Scene.start(peer, 'tls');
+    await scene.emptyCall();
+    const listener = scene.silentCall();
+    for (let i = 0; i < 10; i += 1) {
+      await scene.pass(2 * STEP_MS);
+      await scene.emptyCall();
+    }
+    assert.not(isOver(listener), listener.log.names().join());
   });
 }
 
