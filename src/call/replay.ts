@@ -19,7 +19,7 @@ const MESSAGE_OVERHEAD_BYTES = 128;
 /** How many streams of one call may come to nothing before they left. Source: io.grpc.internal.RetriableStream. */
 const MAX_NEVER_SENT = 1_000;
 /**
- * How many connections in a row may say, by their GOAWAY, that they did not take a call. A6 counts that among the refusals, of
+ * How many connections may say of one call, by their GOAWAY, that they did not take it. A6 counts that among the refusals, of
  * which it forgives one; but it is as safe as not to have sent (RFC 9113 §6.8), and servers that restart one after the other, or
  * age together, do it to a call more than once.
  */
