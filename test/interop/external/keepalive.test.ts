@@ -51,9 +51,11 @@ class Scene implements AsyncDisposable {
   readonly clock = new WoundClock();
   readonly program: Program;
   readonly #channel: DirectChannel;
+  readonly #folder: string | null;
 
-  private constructor(program: Program, port: number, tls: TlsTexts | null) {
+  private constructor(program: Program, port: number, tls: TlsTexts | null, folder: string | null) {
     this.program = program;
+    this.#folder = folder;
     const { clock } = this;
     const keepalivePace = new KeepalivePace();
     const init = {
@@ -75,8 +77,8 @@ class Scene implements AsyncDisposable {
     const line = server.commandLine({ mode, tls: files, port });
     const program = new Program([...line, `--port=${port}`]);
     assert.ok(await program.printed(server.listening, STARTUP_MS), program.output);
-    if (files !== null) await rm(path.dirname(files.ca), { recursive: true });
-    return new Scene(program, port, tls);
+    // Not all have read their files by the time they listen.
+    return new Scene(program, port, tls, files === null ? null : path.dirname(files.ca));
   }
 
   /** A call that says nothing, and is told nothing, until the end. */
@@ -111,6 +113,7 @@ class Scene implements AsyncDisposable {
     await this.#channel[Symbol.asyncDispose]();
     this.program.signal('SIGKILL');
     await this.program.ended(STARTUP_MS);
+    if (this.#folder !== null) await rm(this.#folder, { recursive: true });
   }
 }
 
