@@ -36,6 +36,9 @@ export class StreamSlots {
   #asking = false;
   /** How many of them the question is about. */
   #asked = 0;
+  /** Whether a question was not acknowledged, be it an earlier one: node ends a session that has ten of them. */
+  #isOpen = false;
+  #questions = 0;
   #answerTimer: Timer | null = null;
   /** Whether slots are being given out; a stream that gives its slot straight back is served by the same loop. */
   #filling = false;
@@ -130,7 +133,17 @@ export class StreamSlots {
     if (session === null || session.destroyed) return;
     this.#asked = this.#doubtful;
     this.#answerTimer = this.#clock.schedule(ANSWER_MS, this);
-    session.settings({}, () => this.#onAnswer());
+    this.#questions += 1;
+    if (!this.#isOpen) this.#ask(session, this.#questions);
+  }
+
+  #ask(session: ClientHttp2Session, question: number): void {
+    this.#isOpen = true;
+    session.settings({}, () => {
+      this.#isOpen = false;
+      // One that comes behind its time says nothing of later resets.
+      if (question === this.#questions) this.#onAnswer();
+    });
   }
 
   /** No answer. For the clock. */
@@ -145,7 +158,7 @@ export class StreamSlots {
   }
 
   #onAnswer(): void {
-    // It may come behind its time.
+    // Behind its time, or the end.
     if (this.#answerTimer === null) return;
     this.stop();
     this.#asking = false;

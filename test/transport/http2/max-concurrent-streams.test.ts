@@ -135,6 +135,24 @@ test('a peer that acknowledges nothing holds the slot of a stream that we reset 
   assert.is(await second.outcome(), 'OK processed');
 });
 
+test('a peer that never acknowledges is asked once, and its connection goes on through twenty cancels', async () => {
+  const clock = new WoundClock();
+  await using rig = await ClientRig.open({ server: { ...limited(1).server, ackSettings: false }, client: { clock } });
+  const isQuestion = ({ type, ack, payload }: Frame): boolean => type === 'SETTINGS' && !ack && payload.length === 0;
+  const calls = Array.from({ length: 21 }, () => ask(rig));
+  for (const [i, call] of calls.entries()) {
+    await rig.peer.frame('DATA', { stream: 1 + 2 * i });
+    if (i === 20) break;
+    call.stream.cancel(Status.CANCELLED);
+    await rig.peer.frame('RST_STREAM', { stream: 1 + 2 * i });
+    await rig.peer.roundTrip();
+    clock.advance(1_000);
+  }
+  answer(rig, 41);
+  assert.is(await calls[20]?.outcome(), 'OK processed');
+  assert.is(rig.peer.frames.filter(isQuestion).length, 1);
+});
+
 test('a limit of 0: calls wait, and go once it is raised', async () => {
   await using rig = await ClientRig.open(limited(0));
   const calls = [ask(rig), ask(rig), ask(rig)];
