@@ -31,15 +31,18 @@ const starts = channel('halfclose.call.start');
 const retries = channel('halfclose.call.retry');
 const ends = channel('halfclose.call.end');
 
+/** A call has started. Its type of messages is of no concern here, so that any call will do. */
 export function publishCallStart(call: unknown, method: unknown): void {
   if (starts.hasSubscribers) starts.publish(about(call, method));
 }
 
+/** A call will be sent once more, `pauseMs` from now; `status` is null for a hedged copy. */
 export function publishCallRetry(call: unknown, method: unknown, status: Status | null, pauseMs: number): void {
   if (!retries.hasSubscribers) return;
   retries.publish({ ...about(call, method), status, pauseMs } satisfies CallRetryMessage);
 }
 
+/** A call has ended, and its listener is about to hear of it. */
 export function publishCallEnd(call: unknown, method: unknown, status: Status): void {
   if (ends.hasSubscribers) ends.publish({ ...about(call, method), status } satisfies CallEndMessage);
 }

@@ -24,6 +24,7 @@ export interface HealthCheckRequest {
   readonly service: string;
 }
 
+/** How one service is. */
 export interface HealthCheckResponse {
   readonly status: ServingStatus;
 }

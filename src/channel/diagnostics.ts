@@ -34,6 +34,7 @@ const channelStates = channel('halfclose.channel.state');
 const subchannelStates = channel('halfclose.subchannel.state');
 const resolutions = channel('halfclose.resolution');
 
+/** A channel has come into another state. */
 export function publishChannelState(target: string, state: ConnectivityState): void {
   if (channelStates.hasSubscribers) channelStates.publish({ target, state } satisfies ChannelStateMessage);
 }
@@ -50,6 +51,7 @@ export function publishSubchannelState(
   subchannelStates.publish({ target, address, state, failure: why } satisfies SubchannelStateMessage);
 }
 
+/** A name was resolved, or could not be: one of `addresses` and `failure` is null. */
 export function publishResolution(target: string, addresses: number | null, failure: string | null): void {
   if (resolutions.hasSubscribers) resolutions.publish({ target, addresses, failure } satisfies ResolutionMessage);
 }

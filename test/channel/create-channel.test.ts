@@ -2,6 +2,7 @@
 import { createChannel, type Http2ChannelOptions } from '../../src/channel/create-channel.ts';
 import { ChannelCredentials } from '../../src/credentials/channel-credentials.ts';
 import { assert, suite } from '../support/suite.ts';
+import { Ledger, Member, open } from './ledger.ts';
 
 const test = suite('createChannel');
 
@@ -63,6 +64,22 @@ test('refuses a service config with a fault, and a balancer that there is not', 
   const tokens = { maxTokens: 0, tokenRatio: 1 };
   assert.throws(make({ serviceConfig: { retryThrottling: tokens } }), /serviceConfig: retryThrottling\.maxTokens/);
   assert.throws(make({ balancer: 'best_of_all' }), /best_of_all/);
+});
+
+test('no service config goes beyond the limits of the channel', async () => {
+  const ledger = new Ledger();
+  await using member = await Member.start({ ledger });
+  const retryPolicy = {
+    maxAttempts: 4,
+    initialBackoff: '0.001s',
+    maxBackoff: '0.001s',
+    backoffMultiplier: 1,
+    retryableStatusCodes: ['NOT_FOUND'],
+  } as const;
+  const serviceConfig = { methodConfig: [{ name: [{}], retryPolicy }] };
+  await using channel = open(member.port, { serviceConfig, serviceConfigLimits: { maxAttempts: 2 } });
+  assert.match((await ledger.call(channel, { command: { code: 5 } })).status, /^NOT_FOUND/);
+  assert.is(member.begun, 2);
 });
 
 test.run();

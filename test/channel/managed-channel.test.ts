@@ -3,9 +3,12 @@
  * one. Upstream: ManagedChannelImplTest. Over sockets: test/channel/fleet.test.ts.
  */
 import { CallOptions } from '../../src/call/call-options.ts';
-import { type BalancerProvider, Dropped, Picked } from '../../src/channel/balancer/balancer.ts';
+import { type BalancerProvider, Dropped, Picked, type PickRequest } from '../../src/channel/balancer/balancer.ts';
 import type { ConnectivityState } from '../../src/channel/connectivity.ts';
+import { Metadata } from '../../src/values/metadata.ts';
 import { Status } from '../../src/values/status.ts';
+import { echoMethods } from '../support/echo.ts';
+import { RecordingClientListener } from '../support/recorder.ts';
 import { assert, suite, within } from '../support/suite.ts';
 import { nextTick } from './hand-transport.ts';
 import { configThat, NamedSetUp, statusOf, TURNS } from './named-set-up.ts';
@@ -208,7 +211,10 @@ test('lets a call wait for the next picker when the connection that it was picke
 });
 
 /** A balancer whose every answer is the test's. */
-function balancerThat(pick: () => Status | Dropped | null, accept: () => Status | null = () => null): BalancerProvider {
+function balancerThat(
+  pick: (request: PickRequest) => Status | Dropped | null,
+  accept: () => Status | null = () => null,
+): BalancerProvider {
   return {
     name: 'of-the-test',
     readConfig: () => null,
@@ -231,6 +237,27 @@ test('ends a call that is dropped though it waits for ready', async () => {
   const call = fleet.start(PATIENT);
   fleet.resolver.answer([1]);
   assert.is(await statusOf(call), 'UNAVAILABLE: too many of you');
+  await fleet.finish();
+});
+
+test('tells a picker the method, the headers and the number of the attempt, whether the call waits or not', async () => {
+  const asked: string[] = [];
+  const drop = new Dropped(Status.UNAVAILABLE.withDescription('seen'));
+  const balancer = balancerThat(({ method, headers, previousAttempts }) => {
+    asked.push(`${method.path} ${headers.get('x-user')} ${previousAttempts}`);
+    return drop;
+  });
+  const fleet = new NamedSetUp({ balancer });
+  const call = (user: string): Promise<unknown> => {
+    const listener = new RecordingClientListener<Uint8Array>();
+    fleet.channel.newCall(echoMethods.unary, PATIENT).start(listener, new Metadata({ 'x-user': user }));
+    return listener.closed;
+  };
+  const waiting = call('early');
+  fleet.resolver.answer([1]);
+  await waiting;
+  await call('late');
+  assert.equal(asked, ['/test.Echo/Unary early 0', '/test.Echo/Unary late 0']);
   await fleet.finish();
 });
 
