@@ -74,6 +74,19 @@ test('an old one that loses what it had gives way at once', async () => {
   channel.finish();
 });
 
+test('an old one that falls IDLE gives way too', async () => {
+  const channel = new HandHelper(SWITCH);
+  channel.balancer.accept(endpoints(A), chosen(PICK_FIRST));
+  channel.at(A).ready();
+  channel.balancer.accept(endpoints(C), chosen(ROUND_ROBIN));
+  assert.is(channel.pick(), A);
+  channel.at(A).move('IDLE');
+  assert.is(channel.state, 'CONNECTING');
+  await nextTick();
+  assert.equal(channel.picture, [`${C} CONNECTING`]);
+  channel.finish();
+});
+
 test('one that is not READY is not waited for', async () => {
   const channel = new HandHelper(SWITCH);
   channel.balancer.accept(endpoints(A), chosen(ROUND_ROBIN));
