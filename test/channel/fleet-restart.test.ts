@@ -17,7 +17,7 @@ const PATIENCE_MS = 5_000;
 
 for (const balancer of ['round_robin', 'pick_first'] as const) {
   test(`${balancer}: three servers are replaced under ${WIDTH} callers, and no call notices`, {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   }, async () => {
     const ledger = new Ledger();
     await using fleet = await Fleet.start({ ledger, size: 3 });
@@ -43,7 +43,9 @@ for (const balancer of ['round_robin', 'pick_first'] as const) {
   });
 }
 
-test('servers that all limit the age of their connections replace them under load, and no call notices', async () => {
+test('servers that all limit the age of their connections replace them under load, and no call notices', {
+  timeoutMs: 60_000,
+}, async () => {
   const ledger = new Ledger();
   const options = { maxConnectionAgeMs: 60, maxConnectionAgeGraceMs: 5_000 };
   await using fleet = await Fleet.start({ ledger, size: 3, member: () => ({ options }) });
@@ -120,7 +122,7 @@ class GrpcJsMember {
 }
 
 test(`grpc-js: three servers are replaced under ${WIDTH} callers, and no call notices`, {
-  timeoutMs: 20_000,
+  timeoutMs: 60_000,
 }, async () => {
   const ledger = new Ledger();
   const [port = 0] = await freePorts(1);

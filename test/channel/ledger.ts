@@ -246,10 +246,13 @@ export class Load {
     while (!this.#stopped) this.told.push(await this.#next());
   }
 
-  /** Resolves once so many more calls have ended. */
+  /** Resolves once so many more calls have ended, however slow the machine: what must not happen is that none ends for long. */
   async more(count: number): Promise<void> {
     const enough = this.told.length + count;
-    await until(`${count} more calls, of which there are ${this.told.length}`, () => this.told.length >= enough);
+    while (this.told.length < enough) {
+      const { length } = this.told;
+      await until(`a call behind the ${length} that have ended`, () => this.told.length > length);
+    }
   }
 
   /** Begins no more; resolves to all that ended, once the last has. */

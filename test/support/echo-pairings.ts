@@ -80,9 +80,9 @@ export const text = (messages: readonly Uint8Array[]): string[] =>
   messages.map((message) => Buffer.from(message).toString());
 
 export async function until(what: string, condition: () => boolean): Promise<void> {
-  const giveUpAt = performance.now() + 3_000;
+  const giveUpAt = performance.now() + 5_000;
   while (!condition()) {
-    if (performance.now() > giveUpAt) throw new Error(`not within 3 s: ${what}`);
+    if (performance.now() > giveUpAt) throw new Error(`not within 5 s: ${what}`);
     await sleep(5);
   }
 }
