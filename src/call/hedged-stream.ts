@@ -135,7 +135,8 @@ export class HedgedStream implements ClientStream, SuspendedCall {
 
   #open(copy: HedgedCopy): void {
     const { method, options, suspended } = this.#init;
-    const source = copy.previousAttempts === 0 ? this.#init.source : this.#init.ongoing;
+    const isFirst = copy.previousAttempts === 0 && copy.stream === null;
+    const source = isFirst ? this.#init.source : this.#init.ongoing;
     const stream = source.newStream(method, { ...options, previousAttempts: copy.previousAttempts });
     // Credentials are asked within: what they have the call say is kept, and not yet said to this copy.
     this.#replay.start(stream, copy, copy.previousAttempts);

@@ -521,13 +521,11 @@ export class StreamClientCall<Req, Res>
   #goesOnLater(status: Status, trailers: Metadata, progress: StreamProgress): boolean {
     if (status.isOk || progress === 'dropped' || this.#options.deadline?.isExpired() === true) return false;
     const policy = this.#retryPolicy();
-    // A channel that was shut down lets go of its connections once their streams end: this one has.
-    if (policy === null || this.#config.refusal() !== null) return false;
+    if (policy === null || this.#config.suspended.isEnded) return false;
     const { clock, random, settings } = this.#config;
     this.#plan ??= new RetryPlan(policy, random);
     const delayMs = this.#plan.onFailure(status, trailers, settings.throttle);
     if (delayMs === null) return false;
-    this.#source = this.#config.ongoing;
     this.#suspend();
     publishCallRetry(this, this.#method, status, delayMs);
     this.#pause = new BackoffPause(this, clock, delayMs, status);
@@ -542,6 +540,7 @@ export class StreamClientCall<Req, Res>
   /** There is no stream until the next one; a channel that ends all its calls meanwhile ends this one. */
   #suspend(): void {
     this.#stream = null;
+    this.#source = this.#config.ongoing;
     this.#config.suspended.add(this);
   }
 

@@ -26,6 +26,11 @@ export class SuspendedCalls {
     return this.#calls.size;
   }
 
+  /** Whether whoever comes is ended. */
+  get isEnded(): boolean {
+    return this.#end !== null;
+  }
+
   add(call: SuspendedCall): void {
     const wereNone = this.#calls.size === 0;
     this.#calls.add(call);

@@ -5,7 +5,7 @@
  * Holds: a call without credentials that finds a READY connection gets the transport's own stream, nothing between. While
  * there is none yet calls wait. Where there is none to be had they fail at once with the last error; those that wait for ready
  * wait on. A channel keeps the process alive while calls are open or wait, and only then. A stream's progress reaches the call
- * untouched: the call begins anew what came to nothing. Past 500 lines because the public face of a channel and the line of calls
+ * untouched: the call begins anew what came to nothing, after shutdown() too, which the connections outlive by the last call. Past 500 lines because the public face of a channel and the line of calls
  * that wait end each other. Source: io.grpc.ManagedChannel.
  */
 import type { CallOptions } from '../call/call-options.ts';
@@ -295,6 +295,7 @@ export class ManagedChannel implements Channel {
 
   #onFailed(stream: PendingStream): void {
     this.#failing.delete(stream);
+    this.#settleLine();
     this.#terminateWhenDone();
   }
 
@@ -318,9 +319,23 @@ export class ManagedChannel implements Channel {
     if (this.#waiting.size > 0) return;
     if (this.#suspended.size === 0) this.#hold.release();
     else this.#hold.hold();
-    const none = this.#asking.size === 0 && this.#suspended.size === 0;
-    if (none && this.#shutdownReason !== null) this.#connections.shutdown(this.#shutdownReason);
+    if (this.#shutdownReason !== null) this.#letGoNextTick();
     else if (!this.#connectAsked) this.#connections.withdrawRequest();
+  }
+
+  /** Not now: a stream is gone before its call hears of it, which may follow it up with another one. */
+  #letGoNextTick(): void {
+    if (!this.#isNeeded) process.nextTick(letGo, this);
+  }
+
+  /** Whether a call is open, waits, or may yet begin anew. */
+  get #isNeeded(): boolean {
+    return this.#inUse || this.#waiting.size + this.#asking.size + this.#suspended.size + this.#failing.size > 0;
+  }
+
+  /** For the tick after the last call may have ended, behind a shutdown. */
+  letGo(): void {
+    if (this.#shutdownReason !== null && !this.#isNeeded) this.#connections.shutdown(this.#shutdownReason);
   }
 
   #describeWait(): string {
@@ -334,12 +349,12 @@ export class ManagedChannel implements Channel {
   #onInUse(inUse: boolean): void {
     this.#inUse = inUse;
     this.#watchIdleness();
+    if (this.#shutdownReason !== null) this.#letGoNextTick();
   }
 
   /** Notes whether any call needs the channel. One timer serves many calls: what they change is when it was idle last. */
   #watchIdleness(): void {
-    const busy = this.#inUse || this.#waiting.size + this.#asking.size + this.#suspended.size > 0;
-    if (busy) {
+    if (this.#isNeeded) {
       this.#idleSinceMs = null;
       return;
     }
@@ -455,7 +470,8 @@ export class ManagedChannel implements Channel {
 
   /**
    * New calls close UNAVAILABLE, also those that were made but not started; started ones go on, those that wait for
-   * a connection or for credentials too. A second call does nothing.
+   * a connection or for credentials too, and are tried again as ever. The connections end with the last of them. A second call
+   * does nothing.
    */
   shutdown(): void {
     if (this.#shutdownReason !== null) return;
@@ -463,8 +479,7 @@ export class ManagedChannel implements Channel {
     this.#disarmIdleTimer();
     this.#connectivity.moveTo('SHUTDOWN');
     publishChannelState(this.#connections.target, 'SHUTDOWN');
-    this.#watchIdleness();
-    this.#settleLine();
+    this.letGo();
   }
 
   /** Ends every call UNAVAILABLE, and the connections. Also after shutdown. */
@@ -508,4 +523,8 @@ export class ManagedChannel implements Channel {
 function failAs(stream: PendingStream, pick: ConnectionPick, failure: Status): void {
   if (pick instanceof Dropped) stream.fail(failure);
   else stream.failForNow(failure);
+}
+
+function letGo(channel: ManagedChannel): void {
+  channel.letGo();
 }

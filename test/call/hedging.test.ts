@@ -481,16 +481,21 @@ test('shutdown lets copies go on and begin; shutdownNow ends the call', async ()
   assert.is(other.clock.armed, 0);
 });
 
-test('a copy that finds the channel shut down does not end those that run', async () => {
+test('after shutdown copies begin in their time, and one that was refused begins anew', async () => {
   await using world = hedging();
   const made = world.start();
   world.channel.shutdown();
-  world.clock.advance(100);
+  copy(world, 0).end(REFUSED, 'refused');
   await aFewTurns();
+  assert.is(world.streams.length, 2);
+  world.clock.advance(100);
+  assert.is(world.streams.length, 3);
   assert.equal(made.listener.names, []);
-  copy(world, 0).tellHeaders();
-  copy(world, 0).end(Status.OK);
+  world.last.tellHeaders();
+  world.last.end(Status.OK);
   assert.is(await textOf(made), 'OK');
+  await aFewTurns();
+  assert.ok(world.channel.isTerminated);
 });
 
 // ---- the writer ----

@@ -611,13 +611,41 @@ test('shutdown lets a call that waits go on; the channel is done when the call i
   assert.ok(world.channel.isTerminated);
 });
 
-test('a failure that comes after shutdown is not followed: the connections are let go of', async () => {
+test('a failure that comes after shutdown is followed like any other, and the channel is done when the call is', async () => {
   await using world = retrying();
   const made = world.start();
   world.channel.shutdown();
   world.last.end(BUSY);
-  assert.is(await textOf(made), 'UNAVAILABLE: busy');
+  await aFewTurns();
+  world.clock.advance(100);
+  assert.is(world.streams.length, 2);
+  world.last.end(REFUSED, 'refused');
+  await aFewTurns();
+  assert.is(world.streams.length, 3);
+  assert.not(world.channel.isTerminated);
+  world.last.end(Status.OK);
+  assert.is(await textOf(made), 'OK');
+  await aFewTurns();
   assert.is(world.clock.armed, 0);
+  assert.ok(world.channel.isTerminated);
+});
+
+test('after shutdown a connection that is lost is made anew for a call that goes on', async () => {
+  await using world = retrying();
+  const made = world.start();
+  world.channel.shutdown();
+  const first = world.transport;
+  first.goAway(GONE);
+  world.last.end(GONE);
+  await aFewTurns();
+  world.clock.advance(100);
+  assert.is(world.transports.length, 2);
+  world.transport.connect();
+  assert.is(world.streams.length, 2);
+  world.last.end(Status.OK);
+  assert.is(await textOf(made), 'OK');
+  await aFewTurns();
+  assert.ok(world.channel.isTerminated);
 });
 
 test('a call that is cancelled while it waits lets its channel end', async () => {

@@ -315,6 +315,24 @@ test('a call that one connection after the other does not take goes on to the ne
   assert.is(rig.server.connections.length, 26);
 });
 
+test('calls that are open when their channel is shut down go on over new connections, which end with them', async () => {
+  await using rig = await Rig.open();
+  const [refused, passedOver] = [rig.ask(), rig.ask()];
+  await whole(rig.peer, 3);
+  rig.channel.shutdown();
+  rig.peer.sendRst(1, 'REFUSED_STREAM');
+  await whole(rig.peer, 5);
+  rig.peer.sendGoaway(1);
+  const next = await rig.server.connection(1);
+  for (const stream of [1, 3]) {
+    await whole(next, stream);
+    answer(next, stream);
+  }
+  for (const made of [refused, passedOver]) await assertAnswered(made);
+  assert.ok(await rig.channel.awaitTermination(PATIENCE_MS));
+  await within(PATIENCE_MS, next.closed, 'the last connection to end');
+});
+
 test('a GOAWAY with an error: only the calls above its last stream go to a new connection', async () => {
   await using rig = await Rig.open();
   const [served, refused] = [rig.ask({ kind: 'unary' }), rig.ask({ kind: 'unary' })];

@@ -478,21 +478,35 @@ test('cancel, abort and deadline between two streams: one end, in the next tick,
   }
 });
 
-for (const name of ['shutdown', 'shutdownNow'] as const) {
-  test(`${name} of the channel between two streams: the call ends UNAVAILABLE once, and nothing is opened`, async () => {
-    await using world = new World();
-    const made = world.start();
-    made.call.sendMessage(Buffer.from('a'));
-    world.last.end(REFUSED, 'refused');
-    made.listener.forbid(() => world.channel[name]());
-    made.call.sendMessage(Buffer.from('b'));
-    assert.is(await textOf(made), `UNAVAILABLE: Channel ${name} invoked`);
-    await aFewTurns();
-    assert.equal(made.listener.names, ['close']);
-    assert.is(world.streams.length, 1);
-    assert.is(world.transports.length, 1);
-  });
-}
+test('shutdownNow of the channel between two streams: the call ends UNAVAILABLE once, and nothing is opened', async () => {
+  await using world = new World();
+  const made = world.start();
+  made.call.sendMessage(Buffer.from('a'));
+  world.last.end(REFUSED, 'refused');
+  made.listener.forbid(() => world.channel.shutdownNow());
+  made.call.sendMessage(Buffer.from('b'));
+  assert.is(await textOf(made), 'UNAVAILABLE: Channel shutdownNow invoked');
+  await aFewTurns();
+  assert.equal(made.listener.names, ['close']);
+  assert.is(world.streams.length, 1);
+  assert.is(world.transports.length, 1);
+});
+
+test('shutdown of the channel between two streams: the second is opened, with all that was said meanwhile', async () => {
+  await using world = new World();
+  const made = world.start();
+  made.call.sendMessage(Buffer.from('a'));
+  world.last.end(REFUSED, 'refused');
+  world.channel.shutdown();
+  made.call.sendMessage(Buffer.from('b'));
+  await aFewTurns();
+  assert.equal(world.last.said, ['start', 'write a', 'write b']);
+  assert.is(world.streams.length, 2);
+  world.last.end(Status.OK);
+  assert.is(await textOf(made), 'OK');
+  await aFewTurns();
+  assert.ok(world.channel.isTerminated);
+});
 
 test('a cancel while the second stream waits for its connection takes back the wish for one', async () => {
   await using world = new World();
