@@ -31,6 +31,7 @@ import type { StreamOptions } from '../transport.ts';
 import { type Finale, finaleWithoutStatus, lossFinale, plainFinale, resetFinale, trailersFinale } from './finale.ts';
 import { ForeignResponse } from './foreign-response.ts';
 import { encodeTimeout } from './grpc-timeout.ts';
+import { type HeaderList, nodeHeaders } from './header-form.ts';
 import { inboundFault, outboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, type RequestHead, requestHeaders } from './headers.ts';
 import { resetAndBury } from './lingering.ts';
@@ -239,12 +240,12 @@ export class Http2ClientStream extends Http2MessageStream implements ClientStrea
     };
   }
 
-  #open(session: ClientHttp2Session, headers: ReturnType<typeof requestHeaders>): void {
+  #open(session: ClientHttp2Session, headers: HeaderList): void {
     const whole =
       this.#sendsOneMessage && this.#halfClosed && this.framer.pendingBytes === 0 && this.unsent.length <= 1;
     let http2: ClientHttp2Stream;
     try {
-      http2 = session.request(headers, whole ? SINGLE_REQUEST : STREAMING_REQUEST);
+      http2 = session.request(nodeHeaders(headers), whole ? SINGLE_REQUEST : STREAMING_REQUEST);
     } catch (error) {
       this.#giveSlotBack(Status.UNAVAILABLE.withDescription('the connection takes no more streams').withCause(error));
       return;

@@ -3,9 +3,9 @@
  * streams of both ends, server-transport. Below: Status. Holds: a block that HTTP/2 itself would answer with the loss of the call, or of
  * the connection, is found here first and ends one call with a status that says why.
  */
-import type { OutgoingHttpHeaders } from 'node:http2';
 import { Status } from '../../values/status.ts';
 import { FIELD_OVERHEAD_BYTES } from '../wire-metadata.ts';
+import type { HeaderList } from './header-form.ts';
 
 /**
  * The longest name or value to send. node:http2: nghttp2's decoder kills the whole connection over a field above 64 KiB,
@@ -30,15 +30,12 @@ export function inboundFault(head: ReceivedBlock, what: string, maxListBytes: nu
 }
 
 /** Why a block cannot be sent to a peer that takes lists of `peerMaxListBytes`, or null. */
-export function outboundFault(headers: OutgoingHttpHeaders, what: string, peerMaxListBytes: number): Status | null {
-  let bytes = 0;
+export function outboundFault(list: HeaderList, what: string, peerMaxListBytes: number): Status | null {
+  let bytes = (list.length / 2) * FIELD_OVERHEAD_BYTES;
   let longest = 0;
-  for (const [name, value] of Object.entries(headers)) {
-    for (const one of Array.isArray(value) ? value : [value]) {
-      const { length } = `${one}`;
-      bytes += name.length + length + FIELD_OVERHEAD_BYTES;
-      longest = Math.max(longest, name.length, length);
-    }
+  for (const { length } of list) {
+    bytes += length;
+    if (length > longest) longest = length;
   }
   if (bytes > peerMaxListBytes) {
     return Status.RESOURCE_EXHAUSTED.withDescription(

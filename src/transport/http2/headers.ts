@@ -1,14 +1,15 @@
 /**
  * Header blocks: Metadata and the call's facts ⇄ what node:http2 sends and receives. Above: client-stream,
- * server-stream. Below: Metadata, percent-coding, grpc-timeout.
- * Holds: inbound blocks are read from the raw name-value array only, because node's header objects join or lose
- * duplicates; outbound, a reserved name in a user's Metadata (a proxy may pass on what it received) is left out.
+ * server-stream. Below: Metadata, percent-coding, grpc-timeout, header-form.
+ * Holds: blocks are lists of names and values both ways, because node's header objects join or lose duplicates; outbound, a
+ * reserved name in a user's Metadata (a proxy may pass on what it received) is left out.
  * Source: PROTOCOL-HTTP2 "Requests", "Responses".
  */
 import type { OutgoingHttpHeaders } from 'node:http2';
 import { Metadata, toBase64 } from '../../values/metadata.ts';
 import { Code, Status } from '../../values/status.ts';
 import { FIELD_OVERHEAD_BYTES, isReserved, listBytes } from '../wire-metadata.ts';
+import { type HeaderList, headerObject } from './header-form.ts';
 import { MAX_FIELD_BYTES, outboundFault } from './header-limits.ts';
 import { decodeMessage, encodeMessage, truncateEncoded } from './percent-coding.ts';
 
@@ -57,6 +58,8 @@ const SENT_ONCE: ReadonlySet<string> = new Set([
   'x-content-type-options',
 ]);
 
+const RESPONSE_START: HeaderList = [':status', '200', 'content-type', 'application/grpc'];
+
 /** What trailers have for the names of `grpc-status` and `grpc-message`, and for a few words at least. */
 const MESSAGE_ROOM_BYTES = 256;
 
@@ -64,31 +67,22 @@ const MESSAGE_ROOM_BYTES = 256;
 const OK_TRAILERS: OutgoingHttpHeaders = Object.freeze({ 'grpc-status': '0' });
 
 /** A request block. */
-export function requestHeaders(head: RequestHead, metadata: Metadata): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {
-    ':method': 'POST',
-    ':scheme': head.scheme,
-    ':path': head.path,
-    ':authority': head.authority,
-    te: 'trailers',
-  };
-  if (head.timeout !== null) headers['grpc-timeout'] = head.timeout;
-  headers['content-type'] = 'application/grpc';
-  headers['user-agent'] = head.userAgent;
-  if (head.encoding !== null) headers['grpc-encoding'] = head.encoding;
-  headers['grpc-accept-encoding'] = head.acceptEncoding;
-  return withMetadata(headers, metadata);
+export function requestHeaders(head: RequestHead, metadata: Metadata): HeaderList {
+  const list = [':method', 'POST', ':scheme', head.scheme, ':path', head.path, ':authority', head.authority];
+  list.push('te', 'trailers');
+  if (head.timeout !== null) list.push('grpc-timeout', head.timeout);
+  list.push('content-type', 'application/grpc', 'user-agent', head.userAgent);
+  if (head.encoding !== null) list.push('grpc-encoding', head.encoding);
+  list.push('grpc-accept-encoding', head.acceptEncoding);
+  pushMetadata(list, metadata);
+  return list;
 }
 
 /** A response's first block. */
-export function responseHeaders(encoding: string, acceptEncoding: string, metadata: Metadata): OutgoingHttpHeaders {
-  const headers: OutgoingHttpHeaders = {
-    ':status': 200,
-    'content-type': 'application/grpc',
-    'grpc-encoding': encoding,
-    'grpc-accept-encoding': acceptEncoding,
-  };
-  return withMetadata(headers, metadata);
+export function responseHeaders(encoding: string, acceptEncoding: string, metadata: Metadata): HeaderList {
+  const list = [...RESPONSE_START, 'grpc-encoding', encoding, 'grpc-accept-encoding', acceptEncoding];
+  pushMetadata(list, metadata);
+  return list;
 }
 
 /**
@@ -97,48 +91,50 @@ export function responseHeaders(encoding: string, acceptEncoding: string, metada
  */
 export function trailerHeaders(status: Status, metadata: Metadata, maxListBytes: number): OutgoingHttpHeaders {
   if (status.isOk && status.description === null && metadata.size === 0) return OK_TRAILERS;
+  return headerObject(trailerList(status, metadata, maxListBytes));
+}
+
+/** A whole response in one block, for a call that ends before its response headers: Trailers-Only. */
+export function trailersOnlyHeaders(status: Status, metadata: Metadata, maxListBytes: number): HeaderList {
+  return [...RESPONSE_START, ...trailerList(status, metadata, maxListBytes - 128)];
+}
+
+function trailerList(status: Status, metadata: Metadata, maxListBytes: number): string[] {
   const fault = metadata.size === 0 ? null : trailersFault(metadata, maxListBytes - MESSAGE_ROOM_BYTES);
   const omission = fault === null ? '' : ` (left out: ${fault.description})`;
   const description = `${status.description ?? ''}${omission}`;
-  const trailers: OutgoingHttpHeaders = { 'grpc-status': `${status.code}` };
+  const list = ['grpc-status', `${status.code}`];
   if (description !== '') {
     const room = maxListBytes - MESSAGE_ROOM_BYTES / 2 - (fault === null ? listBytes(metadata) : 0);
-    trailers['grpc-message'] = truncateEncoded(encodeMessage(description), Math.min(MAX_FIELD_BYTES, room));
+    list.push('grpc-message', truncateEncoded(encodeMessage(description), Math.min(MAX_FIELD_BYTES, room)));
   }
-  return fault === null ? withMetadata(trailers, metadata) : trailers;
+  if (fault === null) pushMetadata(list, metadata);
+  return list;
 }
 
 /** Why metadata cannot travel as trailers of up to `maxListBytes`, or null. */
 function trailersFault(metadata: Metadata, maxListBytes: number): Status | null {
-  return outboundFault(withMetadata({}, metadata), 'trailers', maxListBytes);
+  const list: string[] = [];
+  pushMetadata(list, metadata);
+  return outboundFault(list, 'trailers', maxListBytes);
 }
 
-/** A whole response in one block, for a call that ends before its response headers: Trailers-Only. */
-export function trailersOnlyHeaders(status: Status, metadata: Metadata, maxListBytes: number): OutgoingHttpHeaders {
-  return {
-    ':status': 200,
-    'content-type': 'application/grpc',
-    ...trailerHeaders(status, metadata, maxListBytes - 128),
-  };
-}
-
-/** The same fields with metadata behind them, if there is any: then in another object. */
-function withMetadata(fields: OutgoingHttpHeaders, metadata: Metadata): OutgoingHttpHeaders {
-  if (metadata.size === 0) return fields;
-  // With a prototype `constructor` and `__proto__` would not be names like any other. An object that is made without one is
-  // a hash table from birth; one that loses its own is not, and each new name costs fifteen times as much.
-  const headers: OutgoingHttpHeaders = Object.assign(Object.create(null), fields);
+/** Adds what of metadata may travel. */
+function pushMetadata(list: string[], metadata: Metadata): void {
+  if (metadata.size === 0) return;
   for (const [name, value] of metadata) {
     if (isReserved(name)) continue;
     const text = typeof value === 'string' ? value : toBase64(value);
-    const present = headers[name];
-    if (present === undefined) headers[name] = text;
-    else if (Array.isArray(present)) present.push(text);
+    const at = SENT_ONCE.has(name) ? indexOfName(list, name) : -1;
+    if (at === -1) list.push(name, text);
     // No space: before an empty value it would end the field, which receivers then drop.
-    else if (SENT_ONCE.has(name)) headers[name] = `${present},${text}`;
-    else headers[name] = [`${present}`, text];
+    else list[at + 1] = `${list[at + 1]},${text}`;
   }
-  return headers;
+}
+
+function indexOfName(list: HeaderList, name: string): number {
+  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return i;
+  return -1;
 }
 
 /** A received block, request, response or trailers: the fields that gRPC knows, null where absent, and the rest. */

@@ -15,6 +15,7 @@ import { invariant } from '../../values/invariant.ts';
 import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import { DEFAULT_ON_READY_THRESHOLD_BYTES, type ServerStream, type ServerStreamListener } from '../stream.ts';
+import { type HeaderList, nodeHeaders } from './header-form.ts';
 import { outboundFault } from './header-limits.ts';
 import { type InboundHead, responseHeaders, trailerHeaders, trailersOnlyHeaders } from './headers.ts';
 import { resetAndBury } from './lingering.ts';
@@ -149,12 +150,12 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
   }
 
   /** False if the client is gone already. */
-  #respond(headers: OutgoingHttpHeaders, options: typeof RESPONSE | typeof TRAILERS_ONLY): boolean {
+  #respond(headers: HeaderList, options: typeof RESPONSE | typeof TRAILERS_ONLY): boolean {
     const { http2 } = this;
     // node:http2: respond() throws on a stream that the client has reset; its close event is on the way.
     if (http2.destroyed || http2.closed) return false;
     if ('waitForTrailers' in options) http2.on('wantTrailers', onHttp2WantTrailers);
-    http2.respond(headers, options);
+    http2.respond(nodeHeaders(headers), options);
     this.#host.onSent();
     return true;
   }

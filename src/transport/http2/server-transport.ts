@@ -4,7 +4,7 @@
  * every call that came run to its end, and calls on their way be retried; onTerminated comes once and last.
  * Sources: PROTOCOL-HTTP2 "Requests"; RFC 9113 §6.8.
  */
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { CompressorRegistry } from '../../framing/compressor.ts';
@@ -15,6 +15,7 @@ import { Status } from '../../values/status.ts';
 import type { ServerTransport, ServerTransportListener } from '../transport.ts';
 import type { ConnectionPolicy } from './connection-policy.ts';
 import { decodeTimeout } from './grpc-timeout.ts';
+import { type HeaderList, nodeHeaders } from './header-form.ts';
 import { inboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, trailersOnlyHeaders } from './headers.ts';
 import { KEEPALIVE_FAILED, type KeepaliveHost, KeepaliveWatch } from './keepalive-watch.ts';
@@ -137,16 +138,16 @@ export class Http2ServerTransport
     const headers = trailersOnlyHeaders(status, new Metadata(), this.peerMaxHeaderListBytes);
     // A client whose encoding we lack learns which ones we have. Source: grpc doc/compression.md.
     this.onSent();
-    reject(http2, { ...headers, 'grpc-accept-encoding': this.compressors.acceptEncoding }, '');
+    reject(http2, [...headers, 'grpc-accept-encoding', this.compressors.acceptEncoding], '');
   }
 
   /** Answers what is not gRPC in HTTP's own words; false if it is gRPC. Source: PROTOCOL-HTTP2, grpc-java's server. */
   #rejectForeign(http2: ServerHttp2Stream, head: InboundHead): boolean {
     if (head.method !== 'POST') {
-      rejectRequest(http2, 405, `Method '${head.method}' is not supported`, { allow: 'POST' });
+      rejectRequest(http2, 405, `Method '${head.method}' is not supported`, ['allow', 'POST']);
     } else if (!isGrpcContentType(head.contentType)) {
       const type = head.contentType === null ? 'is missing from the request' : `'${head.contentType}' is not supported`;
-      rejectRequest(http2, 415, `Content-Type ${type}`, {});
+      rejectRequest(http2, 415, `Content-Type ${type}`);
     } else {
       return false;
     }
@@ -303,22 +304,22 @@ function rebuke(session: ServerHttp2Session, socket: Socket): void {
 }
 
 /** Answers a request that is not gRPC. */
-function rejectRequest(http2: ServerHttp2Stream, httpStatus: number, text: string, extra: OutgoingHttpHeaders): void {
-  reject(http2, { ':status': httpStatus, 'content-type': 'text/plain; charset=utf-8', ...extra }, text);
+function rejectRequest(http2: ServerHttp2Stream, httpStatus: number, text: string, extra: HeaderList = []): void {
+  reject(http2, [':status', `${httpStatus}`, 'content-type', 'text/plain; charset=utf-8', ...extra], text);
 }
 
 /** Answers with a block, and with a text unless it is empty; frees the stream whatever the client still sends. */
-function reject(http2: ServerHttp2Stream, headers: OutgoingHttpHeaders, text: string): void {
+function reject(http2: ServerHttp2Stream, headers: HeaderList, text: string): void {
   http2.on('error', ignoreError);
   if (http2.destroyed || http2.closed) return;
   http2.resume();
   // node:http2: the answer to HEAD is at its end before it begins (test/transport/http2/request-validation.test.ts).
   if (text === '' || http2.writableEnded) {
-    http2.respond(headers, { endStream: true });
+    http2.respond(nodeHeaders(headers), { endStream: true });
     onRejected.call(http2);
   } else {
     http2.once('finish', onRejected);
-    http2.respond(headers);
+    http2.respond(nodeHeaders(headers));
     http2.end(text);
   }
 }
