@@ -78,9 +78,10 @@ export function requestHeaders(head: RequestHead, metadata: Metadata): HeaderLis
   return list;
 }
 
-/** A response's first block. */
-export function responseHeaders(encoding: string, acceptEncoding: string, metadata: Metadata): HeaderList {
-  const list = [...RESPONSE_START, 'grpc-encoding', encoding, 'grpc-accept-encoding', acceptEncoding];
+/** A response's first block; a null `encoding` is identity, which goes without saying. */
+export function responseHeaders(encoding: string | null, acceptEncoding: string, metadata: Metadata): HeaderList {
+  const list = [...RESPONSE_START, 'grpc-accept-encoding', acceptEncoding];
+  if (encoding !== null) list.push('grpc-encoding', encoding);
   pushMetadata(list, metadata);
   return list;
 }

@@ -201,7 +201,7 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
   }
 
   protected dropUnsent(): void {
-    this.unsent.length = 0;
+    if (this.unsent.length > 0) this.unsent = [];
     this.#held = 0;
     this.#unsentBytes = 0;
     this.framer.discard();

@@ -136,7 +136,8 @@ export class Http2ServerStream extends Http2MessageStream implements ServerStrea
   sendHeaders(headers: Metadata): void {
     if (this.#headersSent || !this.isWritable) return;
     const { acceptEncoding } = this.#host.compressors;
-    const block = responseHeaders(this.#compressor.name, acceptEncoding, headers);
+    const { name } = this.#compressor;
+    const block = responseHeaders(name === 'identity' ? null : name, acceptEncoding, headers);
     const limit = this.#host.peerMaxHeaderListBytes;
     const fault = headers.size === 0 ? null : outboundFault(block, 'response headers', limit);
     if (fault !== null) {

@@ -289,6 +289,7 @@ test('a response block, trailers and Trailers-Only say what they must and no mor
     'x-a': ['1', '2'],
     'x-bin': '/w',
   });
+  assert.not(responseHeaders(null, 'identity', metadata).includes('grpc-encoding'));
   const status = Status.NOT_FOUND.withDescription('é');
   const trailers = { 'grpc-status': '5', 'grpc-message': '%C3%A9', 'x-a': ['1', '2'], 'x-bin': '/w' };
   assert.equal(plain(trailerHeaders(status, metadata, 8_192)), trailers);
