@@ -2,6 +2,7 @@
  * Transparent retries over HTTP/2, against raw servers that refuse streams and say goodbye, and under load against servers that
  * do so all the time. Below the calls: transparent-retry.test.ts. Source: gRFC A6, RFC 9113 §6.8 and §8.7.
  */
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import net from 'node:net';
 import { CallOptions } from '../../src/call/call-options.ts';
@@ -362,6 +363,23 @@ test('a call right behind a GOAWAY that node has yet to tell of goes to a new co
     await assertAnswered(await second);
     assert.is(rig.requests, 2, 'the old connection never saw it');
   }
+});
+
+test('a call right behind the end of a connection without a GOAWAY goes to a new one', async () => {
+  const sockets: net.Socket[] = [];
+  const onSocket = (message: unknown): void => void sockets.push((message as { socket: net.Socket }).socket);
+  subscribe('net.client.socket', onSocket);
+  await using rig = await Rig.open();
+  unsubscribe('net.client.socket', onSocket);
+  const [socket] = sockets;
+  if (socket === undefined) throw new Error('the channel has no socket');
+  const made = once(socket, 'end').then(() => rig.ask({ kind: 'unary' }));
+  rig.peer.end();
+  const next = await rig.server.connection(1);
+  await whole(next, 1);
+  answer(next, 1);
+  await assertAnswered(await made);
+  assert.is(rig.requests, 1, 'the old connection never saw it');
 });
 
 test('calls that wait for a slot move to a new connection when theirs is lost; the open one is lost with it', async () => {

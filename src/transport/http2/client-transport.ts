@@ -99,6 +99,7 @@ export class Http2ClientTransport
   #session: http2.ClientHttp2Session | null = null;
   #attributes: Attributes = Attributes.EMPTY;
   #idsUsedUp = false;
+  #peerHasEnded = false;
   #goaway: Goaway | null = null;
   /** What the socket, the session or we first said was wrong. */
   #error: Error | null = null;
@@ -183,6 +184,8 @@ export class Http2ClientTransport
     // node:http2: after a TLS alert behind the handshake, such as a refused client certificate, the session waits for its
     // socket for ever (test/transport/http2/tls.test.ts).
     socket.on('error', (error) => this.fail(error));
+    // node:http2: the session takes requests for a turn of the event loop more (test/call/transparent-retry-http2.test.ts).
+    socket.once('end', () => this.#onPeerEnded());
     this.#startSession(socket);
   }
 
@@ -195,6 +198,13 @@ export class Http2ClientTransport
     session.on('remoteSettings', () => this.#onSettings(session, socket));
     session.on('goaway', (code, lastStreamId, debug) => this.#onGoaway(code, lastStreamId, debug));
     session.once('close', () => this.#onClosed());
+  }
+
+  /** The peer will say nothing more: a stream that opened now would be lost. Those that are open end with the session. */
+  #onPeerEnded(): void {
+    if (this.#state !== 'ready') return;
+    this.#peerHasEnded = true;
+    this.#refuse(this.#lossReason());
   }
 
   #noteError(error: Error): void {
@@ -359,9 +369,10 @@ export class Http2ClientTransport
     this.#slots.take(stream);
   }
 
-  /** After shutdown() streams that had started still open; after a GOAWAY, or without ids, none can. */
+  /** After shutdown() streams that had started still open; after a GOAWAY, or the peer's end, or without ids, none can. */
   get #mayOpen(): boolean {
-    return this.#goaway === null && !this.#idsUsedUp && this.#state !== 'closed' && this.#state !== 'dying';
+    if (this.#goaway !== null || this.#idsUsedUp || this.#peerHasEnded) return false;
+    return this.#state !== 'closed' && this.#state !== 'dying';
   }
 
   openableSession(): http2.ClientHttp2Session | null {
