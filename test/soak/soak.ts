@@ -256,16 +256,30 @@ export class Soak {
       const server = this.#servers[index];
       const port = this.#ports[index];
       if (server === undefined || port === undefined) continue;
-      if (this.#options.random() < 0.2) {
+      const isHard = this.#options.random() < 0.2;
+      if (isHard) {
         this.#hard = true;
         server.shutdownNow();
       } else {
         server.shutdown();
       }
       await within(PATIENCE_MS, server.awaitTermination(), 'a server to stop');
+      // Else a call of the next stretch, in which no server may go down hard, could still meet the dead connection.
+      if (isHard) await this.#untilNoticed(port);
       this.#servers[index] = await this.#serve(port);
       this.#restarts += 1;
     }
+  }
+
+  /** The channel knows that the connection to a port is gone. */
+  async #untilNoticed(port: number): Promise<void> {
+    const giveUpMs = performance.now() + PATIENCE_MS;
+    const isReady = (): boolean =>
+      this.#channel
+        ?.inspect()
+        .subchannels.some(({ address, state }) => address.endsWith(`:${port}`) && state === 'READY') === true;
+    while (isReady() && performance.now() < giveUpMs) await sleep(1);
+    if (isReady()) this.#fault(`the connection to a dead server at port ${port} is READY`);
   }
 
   async #fallQuiet(): Promise<void> {
