@@ -12,7 +12,7 @@ import { countStacks } from './count/main.ts';
 import { type Options, readOptions } from './options.ts';
 import { compare, compareText } from './report/compare.ts';
 import { page } from './report/html.ts';
-import { performancePage } from './report/markdown.ts';
+import { withRun } from './report/markdown.ts';
 import { scenarioTable } from './report/table.ts';
 import type { BenchResult, ScenarioResult } from './result.ts';
 import { PINNED, processor, type RunnerOptions, roundsOf, runScenario } from './runner.ts';
@@ -86,6 +86,8 @@ async function runAll(
 async function compareStacks(options: Options): Promise<boolean> {
   const node = nodeFor(options.nodeMajor);
   const before = options.compare === null ? null : (JSON.parse(readFileSync(options.compare, 'utf8')) as BenchResult);
+  // Read at once: a name that is wrong had better fail before an hour of measuring.
+  const above = options.markdown === null ? '' : readFileSync(options.markdown, 'utf8');
   const version = spawnSync(node, ['--version'], { encoding: 'utf8' }).stdout.trim();
   const { rounds, roundMs } = options.effort;
   console.log(
@@ -105,7 +107,7 @@ async function compareStacks(options: Options): Promise<boolean> {
     writeFileSync(options.json, `${JSON.stringify({ ...facts, scenarios }, null, 1)}\n`);
   const result: BenchResult = { ...facts, scenarios: await runAll(options, node, save) };
   writeFileSync(options.html, await page(result));
-  if (options.markdown !== null) writeFileSync(options.markdown, performancePage(result));
+  if (options.markdown !== null) writeFileSync(options.markdown, withRun(above, result));
   console.log(
     `\nCPU is of both ends together; ratios are medians over rounds.\nwritten: ${options.json}, ${options.html}`,
   );

@@ -20,7 +20,7 @@ const USAGE = `npm run bench -- [options]
   --compare old.json    says what changed since an older run
   --json file           where to write the results. Default: bench-results.json
   --html file           where to write the page. Default: bench-results.html
-  --markdown file       where to write docs/performance.md. Default: nowhere
+  --markdown file       a page whose part about the last full run is replaced: docs/performance.md. Default: none
   --count               does not measure: counts the promises, ticks, timers and bytes of each operation
   --list                names scenarios and stacks, and ends
 

@@ -3,7 +3,7 @@ import { readOptions } from '../../bench/options.ts';
 import { chartsOf } from '../../bench/report/charts.ts';
 import { compare, compareText } from '../../bench/report/compare.ts';
 import { page } from '../../bench/report/html.ts';
-import { performancePage } from '../../bench/report/markdown.ts';
+import { withRun } from '../../bench/report/markdown.ts';
 import { digits, scenarioTable, spreadOf } from '../../bench/report/table.ts';
 import { type BenchResult, type ContenderResult, median, ratios, type Sample } from '../../bench/result.ts';
 import { UsageError } from '../../bench/usage-error.ts';
@@ -136,16 +136,18 @@ test('the page is whole: charts as SVG, every table, nothing to load, nothing un
   assert.not.match(html, /<script|<link|src=|url\(/);
 });
 
-test('the page in Markdown has every contender with its ratios, and says who failed', () => {
+test('in Markdown a run has every contender with its ratios, says who failed, and takes the place of the last', () => {
   const idle = { ...contender('calls', []), latency: null, idle: { clientBytes: 3000, serverBytes: 1000 } };
   const floor = { ...contender('floor', []), latency: null, idle: { clientBytes: 1500, serverBytes: 500 } };
   const plain = run({ floor: [10, 10], calls: [12, 12], 'grpc-js': [24, 24] });
   const idling = { scenario: 'idle', title: 'idle streams', results: [floor, idle], failures: [] };
-  const text = performancePage({ ...plain, scenarios: [...plain.scenarios, idling] });
+  const text = withRun('# What it means\n', { ...plain, scenarios: [...plain.scenarios, idling] });
   assert.match(text, /^\| calls \| 12\.0 \| 0 % \| 1\.20 \| 0\.50 \| 2,000 \| 1\.00 \| 5\.00 \|$/m);
   assert.match(text, /^\| calls \| 4,000 \| 3,000 \| 1,000 \| 2\.00 \| – \|$/m);
   assert.match(text, /^x: it <broke>$/m);
   assert.match(text, /^### Idle streams$/m);
+  assert.match(text, /^# What it means\n## The last full run\n/);
+  assert.is(withRun(text, plain), withRun('# What it means\n', plain));
 });
 
 test('a run with nothing in it has a page without charts', async () => {
