@@ -22,6 +22,7 @@ import {
 import type { Frame } from '../../framing/message-framer.ts';
 import { Attributes, formatAddress, REMOTE_ADDRESS } from '../../values/attributes.ts';
 import { invariant } from '../../values/invariant.ts';
+import type { LinkedMember } from '../../values/linked-set.ts';
 import { Metadata } from '../../values/metadata.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
@@ -35,7 +36,7 @@ import { type HeaderList, nodeHeaders } from './header-form.ts';
 import { inboundFault, outboundFault } from './header-limits.ts';
 import { type InboundHead, isGrpcContentType, parseHead, type RequestHead, requestHeaders } from './headers.ts';
 import { resetAndBury } from './lingering.ts';
-import { endWithFrame, Http2MessageStream, own, ownerOf } from './message-stream.ts';
+import { disown, endWithFrame, Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import type { Goaway } from './status-mapping.ts';
 
 /** What a stream needs of its connection. */
@@ -90,7 +91,10 @@ const STREAMING_REQUEST = Object.freeze({ endStream: false, waitForTrailers: tru
 const SINGLE_REQUEST = Object.freeze({ endStream: false });
 
 /** A call's stream on one connection. */
-export class Http2ClientStream extends Http2MessageStream implements ClientStream {
+export class Http2ClientStream extends Http2MessageStream implements ClientStream, LinkedMember<Http2ClientStream> {
+  isInSet = false;
+  before: Http2ClientStream | null = null;
+  after: Http2ClientStream | null = null;
   readonly isBackground: boolean;
   readonly #host: ClientStreamHost;
   readonly #path: string;
@@ -519,7 +523,7 @@ function tellAborted(stream: Http2ClientStream): void {
 // The listeners on the http2 stream, shared by all streams: node calls them with the http2 stream as `this`.
 
 function onHttp2Error(this: unknown, error: Error): void {
-  ownerOf<Http2ClientStream>(this).onError(error);
+  ownerOf<Http2ClientStream>(this)?.onError(error);
 }
 
 // node:http2: the raw block is the third argument, which the typings leave out; a 1xx block is no `response`.
@@ -529,29 +533,30 @@ function onHttp2Response(
   flags: number,
   raw?: string[],
 ): void {
-  ownerOf<Http2ClientStream>(this).onResponse(raw ?? [], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
+  ownerOf<Http2ClientStream>(this)?.onResponse(raw ?? [], (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0);
 }
 
 function onHttp2Trailers(this: unknown, _headers: IncomingHttpHeaders, _flags: number, raw?: string[]): void {
-  ownerOf<Http2ClientStream>(this).onTrailers(raw ?? []);
+  ownerOf<Http2ClientStream>(this)?.onTrailers(raw ?? []);
 }
 
 function onHttp2Data(this: unknown, chunk: Uint8Array): void {
-  ownerOf<Http2ClientStream>(this).onChunk(chunk);
+  ownerOf<Http2ClientStream>(this)?.onChunk(chunk);
 }
 
 function onHttp2End(this: unknown): void {
-  ownerOf<Http2ClientStream>(this).onEnd();
+  ownerOf<Http2ClientStream>(this)?.onEnd();
 }
 
 function onHttp2Close(this: ClientHttp2Stream): void {
-  ownerOf<Http2ClientStream>(this).onHttp2Closed(this);
+  ownerOf<Http2ClientStream>(this)?.onHttp2Closed(this);
+  disown(this);
 }
 
 function onHttp2Finish(this: ClientHttp2Stream): void {
-  ownerOf<Http2ClientStream>(this).onWholeWritten(this);
+  ownerOf<Http2ClientStream>(this)?.onWholeWritten(this);
 }
 
 function onHttp2WantTrailers(this: ClientHttp2Stream): void {
-  ownerOf<Http2ClientStream>(this).onWantTrailers(this);
+  ownerOf<Http2ClientStream>(this)?.onWantTrailers(this);
 }

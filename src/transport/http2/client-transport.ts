@@ -16,6 +16,7 @@ import type net from 'node:net';
 import type { ChannelCredentials } from '../../credentials/channel-credentials.ts';
 import { Attributes, formatAddress } from '../../values/attributes.ts';
 import { type Clock, SYSTEM_CLOCK, type Timer } from '../../values/clock.ts';
+import { LinkedSet } from '../../values/linked-set.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
@@ -108,7 +109,7 @@ export class Http2ClientTransport
   /** What shutdownNow gave as the reason. */
   #forcedReason: Status | null = null;
   /** Streams that have started and not closed. */
-  readonly #streams = new Set<Http2ClientStream>();
+  readonly #streams = new LinkedSet<Http2ClientStream>();
   readonly #slots: StreamSlots;
   /** How many of them are calls of users. */
   #calls = 0;
@@ -299,7 +300,7 @@ export class Http2ClientTransport
   /** No new streams, and no slots for those that wait. */
   #refuse(reason: Status): void {
     this.#noNewStreams(reason);
-    for (const stream of [...this.#streams]) stream.onNoSlot(reason);
+    for (const stream of this.#streams.toArray()) stream.onNoSlot(reason);
   }
 
   #noNewStreams(reason: Status): void {
@@ -492,7 +493,7 @@ export class Http2ClientTransport
     this.#forcedReason ??= reason;
     if (this.#state === 'idle') this.#state = 'closed';
     this.#noNewStreams(reason);
-    for (const stream of [...this.#streams]) stream.onShutdownNow(reason);
+    for (const stream of this.#streams.toArray()) stream.onShutdownNow(reason);
     this.#destroy();
   }
 }

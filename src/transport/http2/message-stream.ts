@@ -26,9 +26,17 @@ export function own(http2: Http2Stream, owner: Http2MessageStream): void {
   (http2 as unknown as OwnedHttp2Stream<Http2MessageStream>)[OWNER] = owner;
 }
 
-/** The owner of an http2 stream, of the kind that the caller knows it to be. */
-export function ownerOf<Owner extends Http2MessageStream>(http2: unknown): Owner {
-  return (http2 as OwnedHttp2Stream<Owner>)[OWNER];
+/**
+ * Lets go of the owner of an http2 stream that has closed. node:http2: the session keeps its streams in a Map, so that closed ones
+ * grow old in its dead tables (LinkedSet tells why); without an owner they do so alone, and the call with all it holds dies young.
+ */
+export function disown(http2: Http2Stream): void {
+  (http2 as unknown as OwnedHttp2Stream<Http2MessageStream | null>)[OWNER] = null;
+}
+
+/** The owner of an http2 stream, of the kind that the caller knows it to be; null once it has closed. */
+export function ownerOf<Owner extends Http2MessageStream>(http2: unknown): Owner | null {
+  return (http2 as OwnedHttp2Stream<Owner | null>)[OWNER];
 }
 
 /** How many write callbacks of node's are at work, one within another. */

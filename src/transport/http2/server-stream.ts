@@ -12,6 +12,7 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'nod
 import { type Compressor, type CompressorRegistry, IDENTITY } from '../../framing/compressor.ts';
 import type { Attributes } from '../../values/attributes.ts';
 import { invariant } from '../../values/invariant.ts';
+import type { LinkedMember } from '../../values/linked-set.ts';
 import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import { DEFAULT_ON_READY_THRESHOLD_BYTES, type ServerStream, type ServerStreamListener } from '../stream.ts';
@@ -19,7 +20,7 @@ import { type HeaderList, nodeHeaders } from './header-form.ts';
 import { outboundFault } from './header-limits.ts';
 import { type InboundHead, responseHeaders, trailerHeaders, trailersOnlyHeaders } from './headers.ts';
 import { resetAndBury } from './lingering.ts';
-import { endSafely, Http2MessageStream, own, ownerOf } from './message-stream.ts';
+import { disown, endSafely, Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import { http2CodeName } from './status-mapping.ts';
 
 /** What a stream needs of its connection. */
@@ -54,7 +55,10 @@ const RESPONSE = Object.freeze({ waitForTrailers: true, sendDate: false });
 const TRAILERS_ONLY = Object.freeze({ endStream: true, sendDate: false });
 
 /** A call's stream on one connection. */
-export class Http2ServerStream extends Http2MessageStream implements ServerStream {
+export class Http2ServerStream extends Http2MessageStream implements ServerStream, LinkedMember<Http2ServerStream> {
+  isInSet = false;
+  before: Http2ServerStream | null = null;
+  after: Http2ServerStream | null = null;
   readonly authority: string | null;
   readonly timeoutMs: number | null;
   declare protected http2: ServerHttp2Stream;
@@ -405,21 +409,22 @@ function announceReady(stream: Http2ServerStream): void {
 function ignoreError(): void {}
 
 function onHttp2Data(this: unknown, chunk: Uint8Array): void {
-  ownerOf<Http2ServerStream>(this).onChunk(chunk);
+  ownerOf<Http2ServerStream>(this)?.onChunk(chunk);
 }
 
 function onHttp2End(this: unknown): void {
-  ownerOf<Http2ServerStream>(this).onEnd();
+  ownerOf<Http2ServerStream>(this)?.onEnd();
 }
 
 function onHttp2Aborted(this: unknown): void {
-  ownerOf<Http2ServerStream>(this).onHttp2Aborted();
+  ownerOf<Http2ServerStream>(this)?.onHttp2Aborted();
 }
 
 function onHttp2Close(this: ServerHttp2Stream): void {
-  ownerOf<Http2ServerStream>(this).onHttp2Closed(this);
+  ownerOf<Http2ServerStream>(this)?.onHttp2Closed(this);
+  disown(this);
 }
 
 function onHttp2WantTrailers(this: unknown): void {
-  ownerOf<Http2ServerStream>(this).onWantTrailers();
+  ownerOf<Http2ServerStream>(this)?.onWantTrailers();
 }

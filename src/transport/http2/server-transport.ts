@@ -10,6 +10,7 @@ import { TLSSocket } from 'node:tls';
 import type { CompressorRegistry } from '../../framing/compressor.ts';
 import type { Attributes } from '../../values/attributes.ts';
 import type { Clock, Timer } from '../../values/clock.ts';
+import { LinkedSet } from '../../values/linked-set.ts';
 import { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import type { ServerTransport, ServerTransportListener } from '../transport.ts';
@@ -60,7 +61,7 @@ export class Http2ServerTransport
   readonly #config: ServerTransportConfig;
   readonly #session: ServerHttp2Session;
   readonly #socket: Socket;
-  readonly #streams = new Set<Http2ServerStream>();
+  readonly #streams = new LinkedSet<Http2ServerStream>();
   #state: State = 'handshaking';
   #listener: ServerTransportListener | null = null;
   readonly #handshakeTimer: Timer;
@@ -270,7 +271,7 @@ export class Http2ServerTransport
   shutdownNow(reason: Status): void {
     if (this.#state === 'closed') return;
     this.#forcedReason ??= reason;
-    for (const stream of [...this.#streams]) stream.onShutdownNow(reason);
+    for (const stream of this.#streams.toArray()) stream.onShutdownNow(reason);
     // node:http2: destroying a session while it emits `stream` can abort the process (nodejs/node#64850).
     setImmediate(destroyLater, this.#session, this.#socket, LAST_TURNS);
   }

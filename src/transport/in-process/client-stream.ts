@@ -7,6 +7,7 @@
  *                   └─────abort────┴─→ ending ─(next tick)→ closed
  */
 import { Attributes, formatAddress, REMOTE_ADDRESS } from '../../values/attributes.ts';
+import type { LinkedMember } from '../../values/linked-set.ts';
 import { Metadata } from '../../values/metadata.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
@@ -57,7 +58,10 @@ const NOBODY: ClientStreamListener = {
 };
 
 /** The client's end. */
-export class InProcessClientStream extends InProcessEnd implements ClientStream {
+export class InProcessClientStream extends InProcessEnd implements ClientStream, LinkedMember<InProcessClientStream> {
+  isInSet = false;
+  before: InProcessClientStream | null = null;
+  after: InProcessClientStream | null = null;
   readonly isBackground: boolean;
   readonly #host: InProcessClientHost;
   readonly #path: string;

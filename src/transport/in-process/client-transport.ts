@@ -6,6 +6,7 @@
  *                    └──────no such server──────────────────────────────────────────────────→ closed
  */
 import type { Attributes } from '../../values/attributes.ts';
+import { LinkedSet } from '../../values/linked-set.ts';
 import type { MethodDescriptor } from '../../values/method.ts';
 import { Status } from '../../values/status.ts';
 import type { ClientStream } from '../stream.ts';
@@ -43,7 +44,7 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
   readonly attributes: Attributes;
   readonly maxInboundMetadataBytes: number;
   readonly #server: string | InProcessServer;
-  readonly #streams = new Set<InProcessClientStream>();
+  readonly #streams = new LinkedSet<InProcessClientStream>();
   /** How many of them are calls of users. */
   #calls = 0;
   /** Streams that wait for the connection. */
@@ -158,13 +159,13 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
   shutdownNow(reason: Status): void {
     if (this.#state === 'idle') this.#state = 'closed';
     this.#noNewStreams(reason);
-    for (const stream of this.#streams) stream.onShutdownNow(reason);
+    for (const stream of this.#streams.toArray()) stream.onShutdownNow(reason);
     this.#close();
   }
 
   onServerDraining(): void {
     this.#noNewStreams(DRAINING);
-    for (const stream of this.#streams) stream.onRefused(DRAINING);
+    for (const stream of this.#streams.toArray()) stream.onRefused(DRAINING);
   }
 
   onServerGone(reason: Status | null): void {
@@ -175,7 +176,7 @@ export class InProcessClientTransport implements ClientTransport, InProcessClien
     this.#noNewStreams(reason);
     this.#state = 'closed';
     this.#transport = null;
-    for (const stream of [...this.#streams]) {
+    for (const stream of this.#streams.toArray()) {
       stream.onRefused(reason);
       stream.onConnectionLost(reason);
     }

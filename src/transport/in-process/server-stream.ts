@@ -6,6 +6,7 @@
  *     └─cancel, reset──┴─→ ending ─(next tick)→ closed
  */
 import type { Attributes } from '../../values/attributes.ts';
+import type { LinkedMember } from '../../values/linked-set.ts';
 import type { Metadata } from '../../values/metadata.ts';
 import { Metadata as NewMetadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
@@ -41,7 +42,10 @@ const NOBODY: ServerStreamListener = {
 };
 
 /** The server's end. */
-export class InProcessServerStream extends InProcessEnd implements ServerStream {
+export class InProcessServerStream extends InProcessEnd implements ServerStream, LinkedMember<InProcessServerStream> {
+  isInSet = false;
+  before: InProcessServerStream | null = null;
+  after: InProcessServerStream | null = null;
   readonly authority: string | null;
   readonly timeoutMs: number | null;
   readonly #host: InProcessServerHost;

@@ -4,6 +4,7 @@
  * had accepted goes on. Source: io.grpc.inprocess.InProcessServerBuilder.
  */
 import { Attributes, LOCAL_ADDRESS, REMOTE_ADDRESS, SECURITY_LEVEL } from '../../values/attributes.ts';
+import { LinkedSet } from '../../values/linked-set.ts';
 import type { Metadata } from '../../values/metadata.ts';
 import { Status } from '../../values/status.ts';
 import type { ServerAcceptor, ServerListener, ServerTransport, ServerTransportListener } from '../transport.ts';
@@ -115,7 +116,7 @@ export class InProcessServerTransport implements ServerTransport, InProcessServe
   readonly propagatesCause: boolean;
   readonly #maxInboundMetadataBytes: number;
   readonly #client: ClientConnection;
-  readonly #streams = new Set<InProcessServerStream>();
+  readonly #streams = new LinkedSet<InProcessServerStream>();
   #listener: ServerTransportListener | null = null;
   #state: 'open' | 'draining' | 'closed' = 'open';
 
@@ -178,7 +179,7 @@ export class InProcessServerTransport implements ServerTransport, InProcessServe
 
   shutdownNow(reason: Status): void {
     if (this.#state === 'closed') return;
-    for (const stream of this.#streams) stream.onShutdownNow(reason);
+    for (const stream of this.#streams.toArray()) stream.onShutdownNow(reason);
     this.#state = 'closed';
     process.nextTick(tellGone, this.#client, reason.withCause(undefined));
     this.#terminateWhenEmpty();
