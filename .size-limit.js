@@ -6,10 +6,10 @@ function modifyEsbuildConfig(config) {
 }
 
 export default [
-  { name: 'client only', path: 'scripts/size/client.js', limit: '135 kB' },
-  { name: 'server only', path: 'scripts/size/server.js', limit: '54 kB' },
-  { name: 'client and server with promises', path: 'scripts/size/promises.js', limit: '175 kB' },
+  { name: 'client only', path: 'scripts/size/client.js', limit: '136 kB' },
+  { name: 'server only', path: 'scripts/size/server.js', limit: '55 kB' },
+  { name: 'client and server with promises', path: 'scripts/size/promises.js', limit: '176 kB' },
   { name: 'health', path: 'scripts/size/health.js', limit: '21 kB' },
   { name: 'reflection', path: 'scripts/size/reflection.js', limit: '21 kB' },
-  { name: 'everything', path: 'scripts/size/everything.js', limit: '206 kB' },
+  { name: 'everything', path: 'scripts/size/everything.js', limit: '207 kB' },
 ].map((entry) => ({ ...entry, brotli: false, gzip: false, modifyEsbuildConfig }));
