@@ -25,6 +25,11 @@ export class LinkedSet<M extends LinkedMember<M>> {
     return this.#size;
   }
 
+  /** The one that has been there longest; null for none. */
+  get first(): M | null {
+    return this.#first;
+  }
+
   /** One that is there already stays where it is. */
   add(member: M): void {
     if (member.isInSet) return;

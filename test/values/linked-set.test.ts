@@ -35,6 +35,7 @@ test('is a Set to whoever adds, deletes and looks', () => {
         assert.is(linked.size, model.size);
         assert.ok(linked.toArray().every((each, i) => each === [...model][i]));
         assert.is(linked.toArray().length, model.size);
+        assert.ok(linked.first === ([...model][0] ?? null));
       }
       for (const member of members) {
         if (!member.isInSet) assert.equal([member.before, member.after], [null, null]);

@@ -38,6 +38,7 @@ import { type InboundHead, isGrpcContentType, parseHead, type RequestHead, reque
 import { resetAndBury } from './lingering.ts';
 import { disown, endWithFrame, Http2MessageStream, own, ownerOf } from './message-stream.ts';
 import type { Goaway } from './status-mapping.ts';
+import type { SlotWait } from './stream-slots.ts';
 
 /** What a stream needs of its connection. */
 export interface ClientStreamHost {
@@ -92,6 +93,7 @@ const SINGLE_REQUEST = Object.freeze({ endStream: false });
 
 /** A call's stream on one connection. */
 export class Http2ClientStream extends Http2MessageStream implements ClientStream, LinkedMember<Http2ClientStream> {
+  slotWait: SlotWait | null = null;
   isInSet = false;
   before: Http2ClientStream | null = null;
   after: Http2ClientStream | null = null;

@@ -1,19 +1,34 @@
 /**
  * The slots of one client connection: no more streams are open than the peer allows at a time, the rest wait here in order.
- * Above: Http2ClientTransport. Below: node:http2. Holds: a slot is given once for each take(), unless leave() comes first;
- * the slot of a stream that we reset is given away only when the peer has heard of the reset, for those who wait.
+ * Above: Http2ClientTransport, Http2ClientStream. Below: node:http2. Holds: a slot is given once for each take(), unless leave()
+ * comes first; the slot of a stream that we reset is given away only when the peer has heard of the reset, for those who wait.
  * Source: RFC 9113 §5.1.2.
  */
 import type { ClientHttp2Session } from 'node:http2';
 import type { Clock, Timer } from '../../values/clock.ts';
+import { type LinkedMember, LinkedSet } from '../../values/linked-set.ts';
 
 /** How long an answer about resets is waited for, in milliseconds: a peer that gives none is taken at its word, its limit. */
 const ANSWER_MS = 1_000;
 
-/** Who waits for a slot. */
+/** Who asks for a slot. */
 export interface SlotTaker {
+  /** Its place in the line; null while it does not wait. */
+  slotWait: SlotWait | null;
   /** It has one: opens its stream now. */
   onSlot(session: ClientHttp2Session): void;
+}
+
+/** A place in the line: the taker itself is in a set of its connection's already. */
+export class SlotWait implements LinkedMember<SlotWait> {
+  readonly taker: SlotTaker;
+  isInSet = false;
+  before: SlotWait | null = null;
+  after: SlotWait | null = null;
+
+  constructor(taker: SlotTaker) {
+    this.taker = taker;
+  }
 }
 
 /** The connection whose slots they are. */
@@ -27,7 +42,7 @@ export class StreamSlots {
   readonly #host: SlotsHost;
   readonly #clock: Clock;
   /** Oldest first. */
-  readonly #waiting = new Set<SlotTaker>();
+  readonly #waiting = new LinkedSet<SlotWait>();
   /** In use: http2 streams that are not gone. */
   #used = 0;
   /** Of streams that we reset: the peer may not know of it yet. */
@@ -69,13 +84,17 @@ export class StreamSlots {
       this.#give(stream, session);
       return;
     }
-    this.#waiting.add(stream);
+    stream.slotWait ??= new SlotWait(stream);
+    this.#waiting.add(stream.slotWait);
     this.#whileWaiting();
   }
 
   /** It needs none any more. */
   leave(stream: SlotTaker): void {
-    this.#waiting.delete(stream);
+    const { slotWait } = stream;
+    if (slotWait === null) return;
+    stream.slotWait = null;
+    this.#waiting.delete(slotWait);
   }
 
   /** The http2 stream of a slot is gone. */
@@ -96,11 +115,11 @@ export class StreamSlots {
   fill(): void {
     if (this.#filling || this.#waiting.size === 0) return;
     this.#filling = true;
-    for (const stream of this.#waiting) {
+    for (let wait = this.#waiting.first; wait !== null; wait = this.#waiting.first) {
       const session = this.#sessionWithRoom();
       if (session === null) break;
-      this.#waiting.delete(stream);
-      this.#give(stream, session);
+      this.leave(wait.taker);
+      this.#give(wait.taker, session);
     }
     this.#filling = false;
     this.#whileWaiting();
