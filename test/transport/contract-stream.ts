@@ -366,6 +366,18 @@ function afterTheEnd(test: Promised, kit: TransportKit): void {
     await pair.roundTrip();
   });
 
+  test('of what was on its way when a server stream closed nothing is delivered, however much it asks for', async () => {
+    await using pair = await Pair.connect(kit);
+    const [client, server] = await pair.stream();
+    for (let i = 0; i < 3; i += 1) client.write(Buffer.alloc(40_000));
+    await pair.roundTrip();
+    server.close(Status.OK);
+    server.request(3);
+    assert.ok((await client.closed).status.isOk);
+    assert.ok((await server.closed).isOk);
+    assert.equal(server.payloads, []);
+  });
+
   test('after its cancel a client stream’s methods do nothing', async () => {
     await using pair = await Pair.connect(kit);
     const [client, server] = await pair.stream();

@@ -29,6 +29,8 @@ export abstract class InProcessEnd implements Stream {
   /** Received, and not yet delivered. */
   readonly #window = new PayloadQueue();
   #permits = 0;
+  /** Whether what comes is thrown away. */
+  #inputDropped = false;
   #inputEnded = false;
   #outputEnded = false;
   #flushDue = false;
@@ -109,6 +111,7 @@ export abstract class InProcessEnd implements Stream {
 
   /** Drops what was received and not delivered, and whatever may still come. */
   protected dropInput(): void {
+    this.#inputDropped = true;
     this.#window.clear();
     this.peer?.flushSoon();
   }
@@ -147,7 +150,7 @@ export abstract class InProcessEnd implements Stream {
       const payload = this.#queue.shift();
       if (payload === null) break;
       written += 1;
-      peer.#window.push(payload);
+      if (!peer.#inputDropped) peer.#window.push(payload);
     }
     return written;
   }
