@@ -39,6 +39,11 @@ export function ownerOf<Owner extends Http2MessageStream>(http2: unknown): Owner
   return (http2 as OwnedHttp2Stream<Owner | null>)[OWNER];
 }
 
+/** What http2 calls for each write. It keeps no owner alive: from 22 on a closed http2 stream still has its last callback. */
+function writeDoneOf(http2: Http2Stream): (error?: Error | null) => void {
+  return (error) => ownerOf<Http2MessageStream>(http2)?.onFrameWritten(error ?? null);
+}
+
 /** How many write callbacks of node's are at work, one within another. */
 let writeCallbacks = 0;
 
@@ -196,7 +201,7 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
     // node:http2: a write behind the peer's reset breaks the read side too: what waits there, and the end, are lost
     // (test/transport/contract-edges.ts).
     if (http2.closed || http2.destroyed) return;
-    this.#onWriteDone ??= (error) => this.#frameWritten(error ?? null);
+    this.#onWriteDone ??= writeDoneOf(http2);
     writeFrame(http2, frame, this.#onWriteDone);
   }
 
@@ -215,7 +220,8 @@ export abstract class Http2MessageStream implements Stream, FrameSink, DeframerS
     this.framer.discard();
   }
 
-  #frameWritten(error: Error | null): void {
+  /** A frame has passed flow control, or never will. */
+  onFrameWritten(error: Error | null): void {
     // node:http2: a reset stream calls back every pending write without an error (test/transport/http2/written.test.ts);
     // a callback counts only while the stream lives.
     if (error !== null || this.isOver || this.http2 === null || this.http2.closed || this.http2.destroyed) return;

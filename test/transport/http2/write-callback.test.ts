@@ -15,7 +15,7 @@ const CALLS = 20;
 
 /** Whether the code that asks runs inside a write callback of node's http2. */
 function inWriteCallback(): boolean {
-  return new Error('where am I').stack?.includes('frameWritten') === true;
+  return new Error('where am I').stack?.includes('onFrameWritten') === true;
 }
 
 for (const whom of ['its own call', 'every call of the connection'] as const) {
