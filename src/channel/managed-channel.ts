@@ -5,8 +5,9 @@
  * Holds: a call without credentials that finds a READY connection gets the transport's own stream, nothing between. While
  * there is none yet calls wait. Where there is none to be had they fail at once with the last error; those that wait for ready
  * wait on. A channel keeps the process alive while calls are open or wait, and only then. A stream's progress reaches the call
- * untouched: the call begins anew what came to nothing, after shutdown() too, which the connections outlive by the last call. Past 500 lines because the public face of a channel and the line of calls
- * that wait end each other. Source: io.grpc.ManagedChannel.
+ * untouched: the call begins anew what came to nothing. After shutdown() too, and so the connections stay until the last call has
+ * ended. Past 500 lines because the public face of a channel and the line of calls that wait end each other.
+ * Source: io.grpc.ManagedChannel.
  */
 import type { CallOptions } from '../call/call-options.ts';
 import type { Channel } from '../call/channel.ts';
