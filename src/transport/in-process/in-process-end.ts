@@ -144,14 +144,19 @@ export abstract class InProcessEnd implements Stream {
     }
   }
 
+  /** How many messages the peer has taken; what it throws away passes at the pace of a window for each tick. */
   #fill(peer: InProcessEnd): number {
     let written = 0;
-    while (!peer.isOver && peer.#window.bytes < WINDOW_BYTES && this.#queue.length > this.#held) {
+    let dropped = 0;
+    while (!peer.isOver && peer.#window.bytes + dropped < WINDOW_BYTES && this.#queue.length > this.#held) {
+      const before = this.#queue.bytes;
       const payload = this.#queue.shift();
       if (payload === null) break;
       written += 1;
-      if (!peer.#inputDropped) peer.#window.push(payload);
+      if (peer.#inputDropped) dropped += before - this.#queue.bytes;
+      else peer.#window.push(payload);
     }
+    if (dropped >= WINDOW_BYTES) this.flushSoon();
     return written;
   }
 
