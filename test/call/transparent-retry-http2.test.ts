@@ -334,6 +334,18 @@ test('calls that are open when their channel is shut down go on over new connect
   await within(PATIENCE_MS, next.closed, 'the last connection to end');
 });
 
+test('the only call of a channel that was shut down begins anew though its connection has no other', async () => {
+  await using rig = await Rig.open();
+  const made = rig.ask();
+  await whole(rig.peer, 1);
+  rig.channel.shutdown();
+  rig.peer.sendRst(1, 'REFUSED_STREAM');
+  await whole(rig.peer, 3);
+  answer(rig.peer, 3);
+  await assertAnswered(made);
+  assert.ok(await rig.channel.awaitTermination(PATIENCE_MS));
+});
+
 test('a GOAWAY with an error: only the calls above its last stream go to a new connection', async () => {
   await using rig = await Rig.open();
   const [served, refused] = [rig.ask({ kind: 'unary' }), rig.ask({ kind: 'unary' })];

@@ -131,6 +131,21 @@ function endsBehindMuch(test: Promised, kit: TransportKit): void {
     assert.ok(server.written < OFTEN);
   });
 
+  test('what comes after the server’s close passes, though the client has not taken its answer', async () => {
+    await using pair = await Pair.connect(kit);
+    const [client, server] = await pair.stream();
+    server.sendHeaders();
+    for (let i = 0; i < 30; i += 1) server.write(Buffer.alloc(40_000));
+    server.close(Status.OK);
+    for (let i = 0; i < 30; i += 1) client.write(Buffer.alloc(40_000));
+    while (client.written < 30) await client.log.next('written');
+    client.request(Number.POSITIVE_INFINITY);
+    assert.ok((await client.closed).status.isOk);
+    assert.is(client.payloads.length, 30);
+    assert.equal(server.payloads, []);
+    await server.closed;
+  });
+
   test('a server may still cancel what it closed, while the client has not taken it', async () => {
     await using pair = await Pair.connect(kit);
     const [client, server] = await closedBehindMuch(pair);
